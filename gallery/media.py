@@ -1,0 +1,90 @@
+"""The files themselves, under ``/outputs/``: for their owner's session, or for who holds a signed link."""
+
+import uuid
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response
+from django.utils.http import content_disposition_header, quote_etag
+from django.views.decorators.http import require_safe
+
+from gallery.links import Extension, signature_is_valid
+from gallery.models import Image
+from gallery.storage import gallery_storage
+from sdweb.errors import not_found
+
+CONTENT_TYPES: Final[dict[Extension, str]] = {"png": "image/png", "webp": "image/webp"}
+
+# An id names the same bytes for ever; a day is what a picture deleted elsewhere may linger in a browser.
+CACHE_CONTROL: Final = "private, max-age=86400, immutable"
+
+
+@require_safe
+def output(request: HttpRequest, image_id: uuid.UUID, extension: Extension) -> HttpResponseBase:
+    """A stored file. What does not exist, is not yours, or whose link has expired is the same 404."""
+    image = _visible_image(request, image_id, extension)
+    if image is None:
+        return _missing()
+    etag = quote_etag(f"{image.sha256}.{extension}")
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        try:
+            content = _content(image, extension)
+        except FileNotFoundError:
+            return _missing()
+        response = HttpResponse(content, content_type=CONTENT_TYPES[extension])
+        response["Content-Disposition"] = _disposition(request, image, extension)
+    response["ETag"] = etag
+    response["Cache-Control"] = CACHE_CONTROL
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _visible_image(request: HttpRequest, image_id: uuid.UUID, extension: Extension) -> Image | None:
+    image = (
+        Image.objects.filter(pk=image_id)
+        .only(
+            "id",
+            "owner_id",
+            "index",
+            "seed",
+            "sha256",
+            "file_key",
+            "thumbnail_key",
+            "deleted_at",
+            "created_at",
+        )
+        .first()
+    )
+    if image is None:
+        return None
+    signed = signature_is_valid(
+        image_id,
+        extension,
+        expires=request.GET.get("expires", ""),
+        signature=request.GET.get("signature", ""),
+    )
+    # A link ends when its picture goes to the trash; the owner still sees what lies there.
+    if signed and image.deleted_at is None:
+        return image
+    if request.user.is_authenticated and request.user.pk == image.owner_id:
+        return image
+    return None
+
+
+def _content(image: Image, extension: Extension) -> bytes:
+    with gallery_storage().open(image.file_key if extension == "png" else image.thumbnail_key) as file:
+        return bytes(file.read())
+
+
+def _disposition(request: HttpRequest, image: Image, extension: Extension) -> str:
+    name = f"{image.created_at:%Y%m%d-%H%M%S}_{image.seed}_{image.index}.{extension}"
+    header = content_disposition_header(as_attachment=request.GET.get("download") == "1", filename=name)
+    return header or "inline"
+
+
+def _missing() -> HttpResponse:
+    return JsonResponse(
+        not_found("This picture").as_dict(), status=404, headers={"Cache-Control": "no-store"}
+    )

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class ModelsHubConfig(AppConfig):
+    name = "models_hub"
+    verbose_name = "Models"
+    default_auto_field = "django.db.models.BigAutoField"

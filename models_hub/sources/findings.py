@@ -1,0 +1,46 @@
+"""What a source says about its folder: a model that may be taken in, or a refusal with its reason."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from models_hub.models import ModelFile
+from sdweb.errors import PortalError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Something that looks like a model from outside; nothing of it was opened yet."""
+
+    source: ModelFile.Source
+    path: str
+    """Inside the source's folder, with forward slashes."""
+    location: Path
+    """The file or the diffusers folder itself."""
+    name: str
+    expected: Mapping[str, str] | None = None
+    """SHA-256 by name relative to the folder, where the source promises it."""
+    native_size: int | None = None
+    description: str = ""
+    license: str = ""
+
+    @property
+    def promises(self) -> str:
+        """Everything said here that a row repeats or that is checked: a change remakes the row."""
+        files = sorted((self.expected or {}).items())
+        return repr((self.native_size, self.description, self.license, files))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Something that is not taken in; ``reason`` is for the administrator."""
+
+    source: ModelFile.Source
+    path: str
+    code: str
+    reason: str
+
+
+def refusal(source: ModelFile.Source, path: str, error: PortalError) -> Refusal:
+    """A refusal that says what the error says."""
+    return Refusal(source=source, path=path, code=error.code, reason=f"{error.message} {error.hint}".strip())
