@@ -1,0 +1,136 @@
+"""Loaded checkpoints, kept by bytes; a checkpoint in use is never dropped."""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from generation.engine import checkpoints
+from generation.engine.devices import engine_error, memory_release, memory_retry
+from generation.engine.errors import EngineError
+from generation.engine.lru import ByteLru
+from generation.engine.spec import CheckpointRef
+
+if TYPE_CHECKING:
+    from generation.engine.checkpoints.components import Checkpoint
+
+logger = logging.getLogger(__name__)
+
+Load = Callable[[Path, torch.dtype], "Checkpoint"]
+
+
+def cache_key(ref: CheckpointRef) -> str:
+    """What tells two contents apart: the digest, or, where none is known, path, size and time of change."""
+    if ref.digest:
+        return ref.digest
+    files = sorted(ref.path.rglob("*")) if ref.path.is_dir() else [ref.path]
+    facts = [file.stat() for file in files if file.is_file()]
+    newest = max((fact.st_mtime_ns for fact in facts), default=0)
+    return f"{ref.path}@{newest}-{sum(fact.st_size for fact in facts)}"
+
+
+class ModelCache:
+    """Checkpoints on the device.
+
+    Files are read by a thread of its own, so that running pictures go on while a model loads; moving it to
+    the device, like every method but ``resident``, belongs to the device thread. ``loaded`` is called after
+    each finished load, from that other thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        limit: int,
+        loaded: Callable[[], None],
+        load: Load | None = None,
+    ) -> None:
+        self._device = device
+        self._dtype = dtype
+        self._loaded = loaded
+        self._load = load or checkpoints.load
+        self._entries: ByteLru[str, Checkpoint] = ByteLru(limit)
+        self._labels: dict[str, str] = {}
+        self._leases: Counter[str] = Counter()
+        self._pending: dict[str, Future[Checkpoint]] = {}
+        self._failures: dict[str, EngineError] = {}
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine-load")
+        self._lock = threading.Lock()
+        self.loads = 0
+        """Checkpoints read from disk so far."""
+
+    def acquire(self, key: str, ref: CheckpointRef) -> None:
+        """Hold the checkpoint until ``release``, and begin to load it when it is not there."""
+        self._leases[key] += 1
+        if key not in self._entries and key not in self._pending:
+            self._labels[key] = ref.digest or str(ref.path)
+            self._failures.pop(key, None)
+            future = self._pending[key] = self._reader.submit(self._load, ref.path, self._dtype)
+            future.add_done_callback(lambda _: self._loaded())
+
+    def release(self, key: str) -> None:
+        self._leases[key] -= 1
+        if not self._leases[key]:
+            del self._leases[key]
+            self._failures.pop(key, None)
+            self._shrink(self._entries.limit)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the reading thread has finished something that ``settle`` has not taken in yet."""
+        return any(future.done() for future in self._pending.values())
+
+    def settle(self) -> None:
+        """Take in what the reading thread has finished."""
+        for key, future in [(key, future) for key, future in self._pending.items() if future.done()]:
+            del self._pending[key]
+            try:
+                self._place(key, future.result())
+            except Exception as error:
+                logger.warning("Model %s was not loaded: %s", self._labels[key], error)
+                if key in self._leases:
+                    self._failures[key] = engine_error(error, f"loading the model {self._labels[key]}")
+
+    def get(self, key: str) -> "Checkpoint | None":
+        """An acquired checkpoint, or None while it loads; raises ``EngineError`` when loading failed."""
+        if key in self._failures:
+            raise self._failures[key]
+        with self._lock:
+            return self._entries.get(key)
+
+    def evict_idle(self) -> None:
+        """Drop every checkpoint that nobody holds and give its memory back."""
+        self._shrink(0)
+        memory_release(self._device)
+
+    def resident(self) -> tuple[str, ...]:
+        """Digests (or paths) of the loaded checkpoints, most recently used last. For any thread."""
+        with self._lock:
+            return tuple(self._labels[key] for key in self._entries)
+
+    def close(self) -> None:
+        """Forget everything; a load that is under way ends by itself."""
+        self._reader.shutdown(wait=False, cancel_futures=True)
+        self._leases.clear()
+        self._shrink(0)
+
+    def _shrink(self, limit: int) -> None:
+        with self._lock:
+            dropped = self._entries.shrink(limit, keep=frozenset(self._leases))
+        for key in dropped:
+            logger.info("Model %s dropped to make room.", self._labels.pop(key))
+
+    def _place(self, key: str, checkpoint: "Checkpoint") -> None:
+        # Room first, so that the old and the new model need not both fit.
+        self._shrink(max(0, self._entries.limit - checkpoint.nbytes))
+        placed = memory_retry(lambda: checkpoint.to(self._device), self.evict_idle)
+        with self._lock:
+            self._entries.put(key, placed, placed.nbytes)
+        self.loads += 1
+        logger.info("Model %s loaded (%.0f MB).", self._labels[key], placed.nbytes / 2**20)

@@ -1,0 +1,68 @@
+"""Previews: the predicted picture as a small JPEG, by a linear map from latents to colours."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from math import ceil, sqrt
+from typing import Any, Final
+
+import torch
+from PIL import Image
+
+JPEG_QUALITY: Final = 80
+_SD15_FACTORS: Final = (
+    (0.3444, 0.1385, 0.0670),
+    (0.1247, 0.4027, 0.1494),
+    (-0.3192, 0.2513, 0.2103),
+    (-0.1307, -0.1874, -0.7445),
+)
+"""Red, green, blue per latent channel, as fitted by InvokeAI (``invokeai/app/util/step_callback.py``)."""
+_EMPTY: Final = (128, 128, 128)
+
+
+@dataclass(frozen=True, slots=True)
+class LatentColours:
+    """A linear map from scaled latents to RGB in [-1, 1]."""
+
+    factors: torch.Tensor
+    """``[4, 3]``."""
+    bias: torch.Tensor
+    """``[3]``."""
+
+    def image(self, latents: torch.Tensor) -> Image.Image:
+        """``latents`` ``[1, 4, h, w]`` as a picture of w x h pixels."""
+        flat = latents[0].float().cpu()
+        colours = torch.einsum("chw,cr->hwr", flat, self.factors) + self.bias
+        levels = ((colours + 1) * 127.5).nan_to_num().clamp(0, 255).round().to(torch.uint8)
+        return Image.fromarray(levels.numpy(), mode="RGB")
+
+
+def latent_colours(preview: Mapping[str, Any] | None) -> LatentColours:
+    """The map of a checkpoint's ``preview.json``, or SD1.5's where there is none or it makes no sense."""
+    factors, bias = torch.tensor(_SD15_FACTORS), torch.zeros(3)
+    try:
+        own = torch.tensor((preview or {})["latent_rgb_factors"], dtype=torch.float32)
+        own_bias = torch.tensor((preview or {}).get("bias", [0.0, 0.0, 0.0]), dtype=torch.float32)
+    except (KeyError, TypeError, ValueError):
+        return LatentColours(factors, bias)
+    fits = own.shape == factors.shape and own_bias.shape == bias.shape
+    return LatentColours(own, own_bias) if fits else LatentColours(factors, bias)
+
+
+def preview_jpeg(pictures: Sequence[Image.Image | None], size: tuple[int, int], side: int) -> bytes:
+    """One JPEG of all ``pictures``, each of ``size`` (width, height), in a grid; None is a grey field.
+
+    The grid is no larger than ``side`` on its longer side, and no picture larger than its final size.
+    """
+    columns = ceil(sqrt(len(pictures)))
+    lines = ceil(len(pictures) / columns)
+    scale = min(1.0, side / max(columns * size[0], lines * size[1]))
+    cell = (max(1, int(size[0] * scale)), max(1, int(size[1] * scale)))
+    grid = Image.new("RGB", (columns * cell[0], lines * cell[1]), _EMPTY)
+    for index, picture in enumerate(pictures):
+        if picture is not None:
+            place = (index % columns * cell[0], index // columns * cell[1])
+            grid.paste(picture.resize(cell, Image.Resampling.BICUBIC), place)
+    with BytesIO() as buffer:
+        grid.save(buffer, "JPEG", quality=JPEG_QUALITY)
+        return buffer.getvalue()

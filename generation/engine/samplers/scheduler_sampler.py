@@ -1,0 +1,56 @@
+"""The common face of a diffusers scheduler."""
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from generation.engine.samplers.levels import NoiseLevels
+from generation.engine.samplers.protocol import SamplerStep
+
+
+class SchedulerSampler:
+    """The ``Sampler`` face of a diffusers scheduler whose timesteps are set."""
+
+    wants_uncond = False
+
+    def __init__(self, scheduler: Any, levels: NoiseLevels, *, variance_exploding: bool) -> None:
+        self.levels = levels
+        self.variance_exploding = variance_exploding
+        self.timesteps = scheduler.timesteps.to("cpu", torch.float32)
+        self._scheduler = scheduler
+        self._calls = 0
+        # Without this, schedulers search for their place by timestep and go wrong where rounding made two
+        # equal.
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(0)
+        # Only some take one, and some that draw no noise refuse it.
+        self._takes_generator = "generator" in inspect.signature(scheduler.step).parameters
+
+    @property
+    def init_noise_sigma(self) -> float:
+        return float(self._scheduler.init_noise_sigma)
+
+    @property
+    def finished(self) -> bool:
+        return self._calls >= len(self.timesteps)
+
+    def scale_model_input(self, sample: Tensor, timestep: Tensor | float) -> Tensor:
+        scaled: Tensor = self._scheduler.scale_model_input(sample, self._scheduler.timesteps[self._calls])
+        return scaled
+
+    def step(
+        self,
+        model_output: Tensor,
+        timestep: Tensor | float,
+        sample: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+        uncond_output: Tensor | None = None,
+    ) -> SamplerStep:
+        # The scheduler's own timestep, because some index tables with it and need it whole.
+        time = self._scheduler.timesteps[self._calls]
+        self._calls += 1
+        options = {"generator": generator} if self._takes_generator else {}
+        return SamplerStep(self._scheduler.step(model_output, time, sample, **options).prev_sample)

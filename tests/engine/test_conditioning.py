@@ -1,0 +1,107 @@
+"""Prompts become chunks of 75 tokens, and chunks what the denoiser attends to."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from generation.engine.checkpoints import load
+from generation.engine.checkpoints.components import Checkpoint
+from generation.engine.conditioning import Conditioner, prompt_chunks
+from generation.engine.step_engine import StepEngine
+from tests.engine.conftest import TIMEOUT, Denoiser, MakeEngine, MakeRequest
+from tests.engine.test_batching import submit_together
+from tests.engine.tiny import TEXT_WIDTH
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny: Path) -> Checkpoint:
+    return load(tiny, torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("words", "lengths"), [(0, [0]), (1, [1]), (75, [75]), (76, [75, 1]), (200, [75, 75, 50])]
+)
+def test_chunks_hold_75_tokens(words: int, lengths: list[int], checkpoint: Checkpoint) -> None:
+    chunks = prompt_chunks(" ".join(["fox"] * words), checkpoint.tokenizer)
+    assert [len(chunk) for chunk in chunks] == lengths
+
+
+@pytest.mark.parametrize(
+    ("comma_after", "lengths"),
+    [(75, [75, 15]), (74, [75, 15]), (60, [61, 29]), (55, [56, 34]), (54, [75, 15])],
+)
+def test_a_phrase_is_not_torn_if_a_comma_is_near(
+    comma_after: int, lengths: list[int], checkpoint: Checkpoint
+) -> None:
+    words = ["fox"] * 90
+    words[comma_after] = ","
+    chunks = prompt_chunks(" ".join(words), checkpoint.tokenizer)
+    assert [len(chunk) for chunk in chunks] == lengths
+
+
+def test_long_prompts_are_chunks_end_to_end(checkpoint: Checkpoint, make_request: MakeRequest) -> None:
+    long = " ".join(["red fox"] * 50)
+    with torch.inference_mode():
+        encoded = Conditioner().encode("tiny", checkpoint, make_request(long, negative_prompt="a cat"))
+    assert encoded.chunks == 2
+    assert encoded.negative is not None
+    assert encoded.positive.shape == encoded.negative.shape == (1, 154, TEXT_WIDTH)
+    first, second = prompt_chunks(long, checkpoint.tokenizer)
+    tokenizer = checkpoint.tokenizer
+    for half, chunk in zip(encoded.positive.chunk(2, dim=1), (first, second), strict=True):
+        ids = [tokenizer.bos, *chunk, *[tokenizer.eos] * (76 - len(chunk))]
+        with torch.inference_mode():
+            expected = checkpoint.text_encoder(torch.tensor([ids])).last_hidden_state
+        assert torch.equal(half, expected)
+
+
+def test_the_shorter_prompt_is_filled_with_empty_chunks(
+    checkpoint: Checkpoint, make_request: MakeRequest
+) -> None:
+    conditioner = Conditioner()
+    with torch.inference_mode():
+        long = conditioner.encode("tiny", checkpoint, make_request("fox " * 80))
+        empty = conditioner.encode("tiny", checkpoint, make_request(""))
+    assert long.negative is not None
+    assert torch.equal(long.negative[:, 77:], empty.positive)
+
+
+def test_unguided_requests_need_no_negative(checkpoint: Checkpoint, make_request: MakeRequest) -> None:
+    request = make_request(negative_prompt="fox " * 200, guidance_scale=1.0)
+    encoded = Conditioner().encode("tiny", checkpoint, request)
+    assert (encoded.negative, encoded.chunks) == (None, 1)
+
+
+def test_what_was_encoded_once_is_remembered(
+    checkpoint: Checkpoint, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    hook = checkpoint.text_encoder.register_forward_pre_hook(lambda *_: calls.append(1))
+    conditioner = Conditioner()
+    first = conditioner.encode("tiny", checkpoint, make_request())
+    again = conditioner.encode("tiny", checkpoint, make_request(seed=3))
+    assert len(calls) == 2  # the prompt and the empty negative
+    assert torch.equal(first.positive, again.positive)
+    conditioner.encode("tiny", checkpoint, make_request(clip_skip=1))
+    conditioner.encode("other model", checkpoint, make_request())
+    assert len(calls) == 6
+    hook.remove()
+
+
+def test_the_memory_for_encoded_prompts_is_bounded(checkpoint: Checkpoint, make_request: MakeRequest) -> None:
+    room_for_two = 2 * 77 * TEXT_WIDTH * 4
+    conditioner = Conditioner(room_for_two)
+    for seed in range(5):
+        conditioner.encode("tiny", checkpoint, make_request(f"fox {seed}", guidance_scale=1.0))
+    assert conditioner.nbytes <= room_for_two
+
+
+def test_long_and_short_prompts_are_computed_apart(
+    make_engine: MakeEngine, make_request: MakeRequest, denoiser: Denoiser
+) -> None:
+    engine: StepEngine = make_engine()
+    futures = submit_together(engine, [make_request(steps=2), make_request("fox " * 100, steps=2)])
+    for future in futures:
+        assert future.result(TIMEOUT).buckets == (1,)
+    assert denoiser.batches == [2, 2, 2, 2]
