@@ -4,8 +4,9 @@
 class EngineError(Exception):
     """A request that could not be carried out.
 
-    ``code`` is stable and machine-readable, the message and ``hint`` are for the person who asked, ``permanent``
-    says that trying the same request again cannot help, and ``field`` names the offending request field, if one does.
+    ``code`` is stable and machine-readable, the message and ``hint`` are for the person who asked,
+    ``permanent`` says that trying the same request again cannot help, and ``field`` names the offending
+    request field, if one does.
     """
 
     def __init__(

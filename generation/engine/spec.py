@@ -150,7 +150,7 @@ class EngineConfig:
     max_rows: int = 8
     """Rows denoised together in one tick."""
     min_bucket: int = 1
-    """Smallest padded batch: set it to ``max_rows`` to make every picture independent of its company, bit for bit."""
+    """Smallest padded batch: at ``max_rows`` every picture is independent of its company, bit for bit."""
     preview_interval: float = 0.3
     """Seconds between two previews of one request."""
     preview_side: int = 384
