@@ -146,6 +146,21 @@ def test_more_steps_come_nearer_to_the_exact_solution(name: str) -> None:
     assert fine < 0.1
 
 
+@pytest.mark.parametrize("schedule", ["sgm_uniform", "simple"])
+@pytest.mark.parametrize("name", ["DPM++ 2M", "Euler", "LMS", "Heun", "DPM2", "HeunPP2", "IPNDM", "DEIS"])
+def test_no_noise_is_left_by_schedules_that_stop_early(name: str, schedule: str) -> None:
+    sampler = build(name, schedule, steps=10)
+    x, generator = start(sampler, side=32)
+    assert sampler.levels.sigma_at(float(sampler.timesteps[-1])) < 0.7
+    assert run(sampler, ideal(), x, generator).std() < SPREAD * 1.04
+
+
+@pytest.mark.parametrize("name", [info.name for info in SAMPLERS if info.takes_schedule])
+def test_a_single_step_goes_from_the_top(name: str) -> None:
+    for schedule in ("Automatic", "Karras", "Exponential", "Beta", "Uniform", "Normal"):
+        assert build(name, schedule, steps=1).timesteps[0] >= 998
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_samples_have_the_datas_distribution(name: str) -> None:
     sampler = build(name, steps=60)
@@ -183,7 +198,7 @@ def test_own_samplers_equal_reference_loops(name: str, steps: int) -> None:
 @pytest.mark.parametrize("schedule", ["uniform", "karras"])
 @pytest.mark.parametrize("steps", [1, 2, 4, 15])
 def test_lms_equals_diffusers(steps: int, schedule: str) -> None:
-    reference: Any = LMSDiscreteScheduler(  # type: ignore[no-untyped-call]
+    reference: Any = LMSDiscreteScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
     )
     reference.set_timesteps(steps)

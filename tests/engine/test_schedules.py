@@ -74,7 +74,7 @@ def test_most_schedules_start_at_the_highest_level(name: str, steps: int) -> Non
 )
 @pytest.mark.parametrize("steps", [2, 7, 30])
 def test_schedules_equal_diffusers(name: str, flag: str, steps: int) -> None:
-    scheduler: Any = EulerDiscreteScheduler(**TRAINED, **{flag: True})  # type: ignore[no-untyped-call]
+    scheduler: Any = EulerDiscreteScheduler(**TRAINED, **{flag: True})
     scheduler.set_timesteps(steps)
     np.testing.assert_allclose(schedule_sigmas(name, LEVELS, steps), scheduler.sigmas, rtol=1e-5)
 
@@ -83,7 +83,7 @@ def test_schedules_equal_diffusers(name: str, flag: str, steps: int) -> None:
 @pytest.mark.parametrize("steps", [2, 7, 30, 150])
 def test_uniform_is_spaced_as_the_checkpoint_says(spacing: str, steps: int) -> None:
     config = {"timestep_spacing": spacing, "steps_offset": 1}
-    scheduler: Any = EulerDiscreteScheduler(**TRAINED, **config)  # type: ignore[no-untyped-call]
+    scheduler: Any = EulerDiscreteScheduler(**TRAINED, **config)
     scheduler.set_timesteps(steps)
     levels = NoiseLevels.from_config(complete_config(config))
     np.testing.assert_allclose(schedule_sigmas("uniform", levels, steps), scheduler.sigmas, rtol=1e-3)

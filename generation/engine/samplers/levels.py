@@ -56,9 +56,7 @@ class NoiseLevels:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "NoiseLevels":
-        """Read a completed scheduler config. Raises ``EngineError("unsupported_checkpoint")`` for flow
-        models.
-        """
+        """Read a completed config. Raises ``EngineError("unsupported_checkpoint")`` for flow models."""
         prediction_type = str(config["prediction_type"])
         if prediction_type not in {"epsilon", "v_prediction", "sample"}:
             raise EngineError(

@@ -34,9 +34,7 @@ _NATIVE_FLAGS: Final = {
     "exponential": "use_exponential_sigmas",
     "beta": "use_beta_sigmas",
 }
-"""Schedules that diffusers' classes have too: theirs are used, with whatever rounding of timesteps they
-do.
-"""
+"""Schedules that diffusers' classes have too: theirs are used, and their rounding of timesteps with them."""
 _ONE_STEP: Final = dict.fromkeys(("uniform", *_NATIVE_FLAGS), "sgm_uniform")
 """What takes their place for a single step, which diffusers would take from the lowest level, not the top."""
 _TRAINING: Final = (
