@@ -1,0 +1,82 @@
+/** The portal's HTTP API, one function per route. Every function throws `ApiError` when the server refuses. */
+
+import createClient from 'openapi-fetch';
+
+import { serverUrl } from '../lib/server';
+import { errorFrom, portalFetch } from './http';
+import type { paths } from './schema';
+import type { Image, ImageFilter, Job, JobRequest, Page } from './types';
+
+const client = createClient<paths>({ baseUrl: serverUrl('').replace(/\/$/, ''), fetch: portalFetch });
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await answer;
+  if (!response.ok) throw errorFrom(response.status, error);
+  return data as T;
+}
+
+/**
+ * The schema calls a recipe "any object"; types.ts knows more about it.
+ */
+function knownImages<T>(answer: Promise<unknown>): Promise<T> {
+  return answer as Promise<T>;
+}
+
+export interface PageQuery {
+  cursor?: string | null;
+  /** 1 to 100. */
+  limit?: number;
+}
+
+export const api = {
+  me: () => unwrap(client.GET('/api/v1/me')),
+  options: () => unwrap(client.GET('/api/v1/options')),
+  models: () => unwrap(client.GET('/api/v1/models')),
+
+  jobs: (query: PageQuery & { state?: 'active' | 'finished' } = {}) =>
+    knownImages<Page<Job>>(unwrap(client.GET('/api/v1/jobs', { params: { query: present(query) } }))),
+  job: (id: string) =>
+    knownImages<Job>(unwrap(client.GET('/api/v1/jobs/{job_id}', { params: { path: { job_id: id } } }))),
+  /** Submits a job; repeating the same key returns the first job instead of making another. */
+  submitJob: (body: JobRequest, idempotencyKey: string) =>
+    knownImages<Job>(
+      unwrap(client.POST('/api/v1/jobs', { body, params: { header: { 'Idempotency-Key': idempotencyKey } } })),
+    ),
+  cancelJob: (id: string) =>
+    knownImages<Job>(unwrap(client.POST('/api/v1/jobs/{job_id}/cancel', { params: { path: { job_id: id } } }))),
+
+  images: (query: PageQuery & ImageFilter = {}) =>
+    knownImages<Page<Image>>(unwrap(client.GET('/api/v1/images', { params: { query: present(query) } }))),
+  image: (id: string) => knownImages<Image>(unwrap(client.GET('/api/v1/images/{image_id}', oneImage(id)))),
+  setFavourite: (id: string, favourite: boolean) =>
+    knownImages<Image>(unwrap(client.PATCH('/api/v1/images/{image_id}', { ...oneImage(id), body: { favourite } }))),
+  /** Moves an image to the trash. */
+  deleteImage: (id: string) => unwrap(client.DELETE('/api/v1/images/{image_id}', oneImage(id))),
+  restoreImage: (id: string) =>
+    knownImages<Image>(unwrap(client.POST('/api/v1/images/{image_id}/restore', oneImage(id)))),
+};
+
+function oneImage(id: string) {
+  return { params: { path: { image_id: id } } };
+}
+
+/** Without the parameters that say nothing: `?cursor=` is not the same as no cursor. */
+function present<T extends object>(query: T): T {
+  const said = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  return Object.fromEntries(said) as T;
+}
+
+/** Keys of the query cache; invalidating a shorter key reaches everything below it. */
+export const queryKeys = {
+  me: ['me'] as const,
+  options: ['options'] as const,
+  models: ['models'] as const,
+  images: ['images'] as const,
+  imageList: (filter: ImageFilter) => ['images', 'list', filter] as const,
+};

@@ -1,0 +1,113 @@
+/**
+ * The types of the wire; every module takes them from here. The shapes of HTTP come from schema.d.ts, which is made of
+ * the server's own description (`npm run schema`); the socket's messages follow docs/protocol.md.
+ * Times are ISO 8601 in UTC, ids are UUIDv7.
+ */
+
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type Params = Schemas['Params'];
+export type JobState = Schemas['JobOut']['state'];
+export type ErrorBody = Schemas['ErrorOut'];
+export type Progress = Schemas['ProgressOut'];
+export type Model = Schemas['ModelOut'];
+export type User = Schemas['UserOut'];
+export type Me = Schemas['MeOut'];
+export type SamplerOption = Schemas['SamplerOut'];
+export type ScheduleOption = Schemas['ScheduleOut'];
+export type Limits = Schemas['LimitsOut'];
+export type Options = Schemas['OptionsOut'];
+
+/** What a client sends: everything but the prompt may be left to the server's defaults. `model` is an id or a name. */
+export type JobRequest = Schemas['GenerateIn'];
+
+/** The stored recipe of one image; keys beyond the parameters vary with the version of the server. */
+export interface Recipe extends Partial<Params> {
+  version?: number;
+  model_hash?: string;
+  job_id?: string;
+  buckets?: unknown;
+  timings?: Record<string, number>;
+  device?: string;
+  dtype?: string;
+  [key: string]: unknown;
+}
+
+export type Image = Omit<Schemas['ImageOut'], 'recipe'> & { recipe: Recipe };
+
+export type Job = Omit<Schemas['JobOut'], 'images'> & { images: Image[] };
+
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+}
+
+/** Filters of the gallery list; undefined means "any". */
+export interface ImageFilter {
+  q?: string;
+  task?: string;
+  favourite?: boolean;
+}
+
+export interface ProgressData extends Progress {
+  /** base64 JPEG; absent when previews come as binary frames. */
+  preview?: string;
+  job_id: string;
+  eta_seconds: number | null;
+}
+
+export interface CompleteData {
+  images: string[];
+  metadata: Params;
+  paths: string[];
+  gdrive_ids: string[];
+  job_id: string;
+  items: Image[];
+}
+
+export interface SnapshotMessage {
+  type: 'snapshot';
+  data: { jobs: Job[] };
+}
+
+export interface JobMessage {
+  type: 'job';
+  data: Job;
+  request_id?: string;
+}
+
+export interface ProgressMessage {
+  type: 'progress';
+  job_id: string;
+  data: ProgressData;
+}
+
+export interface CompleteMessage {
+  type: 'complete';
+  job_id: string;
+  data: CompleteData;
+}
+
+export interface ErrorMessage extends ErrorBody {
+  type: 'error';
+  job_id?: string;
+  action?: string;
+  request_id?: string;
+}
+
+export interface ModelsMessage {
+  type: 'models';
+  data: { models: Model[]; samplers: unknown[]; schedulers: unknown[] };
+  request_id?: string;
+}
+
+export interface GalleryMessage {
+  type: 'gallery';
+  data: { images: Image[]; page: number; limit: number; total: number; has_next: boolean };
+  request_id?: string;
+}
+
+export type ServerMessage =
+  SnapshotMessage | JobMessage | ProgressMessage | CompleteMessage | ErrorMessage | ModelsMessage | GalleryMessage;

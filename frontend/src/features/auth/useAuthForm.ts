@@ -1,0 +1,47 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { useState, type FormEvent } from 'react';
+import { useTranslation } from 'react-i18next';
+
+import { queryKeys } from '../../api/client';
+import { NO_ERRORS, formErrors, type FormErrors } from './authErrors';
+
+interface AuthForm {
+  errors: FormErrors;
+  isBusy: boolean;
+  onSubmit: (event: FormEvent) => void;
+}
+
+/** Sends a form to the session service, asks the server again who is signed in, and sorts what went wrong. */
+export function useAuthForm(
+  fields: readonly string[],
+  send: () => Promise<void>,
+  options: { aliases?: Record<string, string>; validate?: () => Record<string, string>; onDone?: () => void } = {},
+): AuthForm {
+  const { t } = useTranslation();
+  const queryClient = useQueryClient();
+  const [errors, setErrors] = useState<FormErrors>(NO_ERRORS);
+  const [isBusy, setIsBusy] = useState(false);
+
+  const run = async () => {
+    setIsBusy(true);
+    setErrors(NO_ERRORS);
+    try {
+      await send();
+      await queryClient.invalidateQueries({ queryKey: queryKeys.me });
+      options.onDone?.();
+    } catch (error) {
+      setErrors(formErrors(t, error, fields, options.aliases));
+    } finally {
+      setIsBusy(false);
+    }
+  };
+
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    const wrong = options.validate?.() ?? {};
+    if (Object.keys(wrong).length > 0) setErrors({ form: '', fields: wrong });
+    else void run();
+  };
+
+  return { errors, isBusy, onSubmit };
+}

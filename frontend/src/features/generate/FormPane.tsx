@@ -1,0 +1,38 @@
+import { AdvancedSection } from './AdvancedSection';
+import { BatchField } from './BatchField';
+import classes from './FormPane.module.css';
+import { FormHead } from './FormHead';
+import { GenerateFoot } from './GenerateFoot';
+import { ModelField } from './ModelField';
+import { NegativeField } from './NegativeField';
+import { PromptField } from './PromptField';
+import { SeedField } from './SeedField';
+import { SizeField } from './SizeField';
+import { GuidanceField, StepsField } from './StepsAndGuidance';
+import { useGenerate } from './useGenerate';
+import { useShortcut } from '../../lib/useShortcut';
+import { useTranslation } from 'react-i18next';
+
+/** Everything that goes into a picture, and the button below it. */
+export function FormPane() {
+  const { t } = useTranslation();
+  const { generate, isSending } = useGenerate();
+  useShortcut('generate', () => void generate());
+  return (
+    <section className={classes.pane} aria-label={t('form.label')}>
+      <div className={classes.fields}>
+        <FormHead />
+        <PromptField />
+        <NegativeField />
+        <ModelField />
+        <SizeField />
+        <StepsField />
+        <GuidanceField />
+        <SeedField />
+        <BatchField />
+        <AdvancedSection />
+      </div>
+      <GenerateFoot isSending={isSending} onGenerate={() => void generate()} />
+    </section>
+  );
+}
