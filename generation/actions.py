@@ -1,0 +1,175 @@
+"""What the WebSocket's messages do: one function per action, each of them validate, one service, answer.
+Synchronous.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gallery.api import image_out
+from gallery.selectors import gallery_page
+from generation import announcements, events, selectors, services
+from generation.api.options import options_out
+from generation.models import ACTIVE_STATES, Job, JobState
+from generation.presenters import jobs_out
+from generation.schemas import generate_in, invalid_input
+from models_hub.api import model_out
+from models_hub.selectors import model_list
+from sdweb.accounts.models import User
+from sdweb.errors import PortalError
+
+RequestId = str | int | None
+M = TypeVar("M", bound=BaseModel)
+
+PLANNED: Final = frozenset({"download_model", "enhance_prompt", "upscale_image", "adetailer"})
+"""Actions of the protocol that this server does not have yet: refused by name."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Connection:
+    """What an action may know of the socket that it came from."""
+
+    user: User
+    channel: str
+    """The socket's name in the channel layer: it answers by itself, the group's copy is for the others."""
+    submitted: set[uuid.UUID] = field(default_factory=set)
+    """Jobs that this connection asked for."""
+
+
+class Incoming(BaseModel):
+    """The envelope of a client's message."""
+
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
+
+    action: str = Field(max_length=64)
+    request_id: RequestId = Field(None, union_mode="left_to_right")
+
+
+class _Generate(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    params: dict[str, Any]
+    idempotency_key: str = ""
+
+
+class _Cancel(BaseModel):
+    model_config = ConfigDict(strict=False)
+
+    job_id: uuid.UUID | None = None
+
+
+class _Gallery(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    page: int = Field(0, ge=0, le=2**31)
+    limit: int = Field(20, ge=1, le=100)
+
+
+def perform(connection: Connection, message: Incoming) -> list[events.WireMessage]:
+    """Do what the message says and return the answers to it. Raises ``PortalError``; then nothing was
+    changed.
+    """
+    action = ACTIONS.get(message.action)
+    if action is None:
+        raise _unknown_action(message.action)
+    return action(connection, message.model_extra or {})
+
+
+def generate(connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
+    """Submit a job."""
+    asked = _parse(_Generate, data)
+    submitted = services.job_submit(
+        user=connection.user,
+        request=generate_in(asked.params),
+        idempotency_key=asked.idempotency_key,
+        origin=connection.channel,
+    )
+    connection.submitted.add(submitted.job.pk)
+    return state_messages(submitted.job)
+
+
+def cancel_generation(connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
+    """Cancel one job, or this connection's, or the person's newest."""
+    asked = _parse(_Cancel, data)
+    ids = [asked.job_id] if asked.job_id else _cancellable(connection)
+    answers: list[events.WireMessage] = []
+    for job_id in ids:
+        job = services.job_cancel(user=connection.user, job_id=job_id, origin=connection.channel)
+        answers += state_messages(job)
+    return answers
+
+
+def get_models(connection: Connection, _data: dict[str, Any]) -> list[events.WireMessage]:
+    """The models that may be used, and the samplers and schedules."""
+    models = [model_out(model).model_dump(mode="json") for model in model_list(user=connection.user)]
+    return [events.models_message(models, options_out().model_dump(mode="json"))]
+
+
+def get_gallery(connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
+    """One page of the gallery, counted from 0."""
+    asked = _parse(_Gallery, data)
+    found = gallery_page(user=connection.user, page=asked.page, limit=asked.limit)
+    images = [image_out(image).model_dump(mode="json") for image in found.images]
+    return [
+        events.gallery_message(
+            images, page=found.page, limit=found.limit, total=found.total, has_next=found.has_next
+        )
+    ]
+
+
+ACTIONS: Final[dict[str, Callable[[Connection, dict[str, Any]], list[events.WireMessage]]]] = {
+    "generate": generate,
+    "cancel_generation": cancel_generation,
+    "get_models": get_models,
+    "get_gallery": get_gallery,
+}
+
+
+def state_messages(job: Job) -> list[events.WireMessage]:
+    """Everything a client needs to know of a job now: its state, and how it ended if it did."""
+    (out,) = jobs_out([job])
+    answers: list[events.WireMessage] = [events.job_message(out)]
+    if job.state == JobState.DONE:
+        answers.append(events.complete_message(out))
+    elif job.state == JobState.CANCELLED:
+        answers.append(events.error_message(announcements.cancelled_error(), job_id=job.pk))
+    elif job.state == JobState.FAILED and out.error:
+        answers.append(events.error_message(announcements.failure(out.error), job_id=job.pk))
+    return answers
+
+
+def _cancellable(connection: Connection) -> list[uuid.UUID]:
+    active = Job.objects.filter(owner=connection.user, state__in=ACTIVE_STATES).order_by("id")
+    own = list(active.filter(pk__in=connection.submitted).values_list("pk", flat=True))
+    found = own or list(active.order_by("-id").values_list("pk", flat=True)[:1])
+    if not found:
+        raise PortalError("nothing_to_cancel", "No generation of yours is waiting or running.", status=409)
+    return found
+
+
+def _parse(model: type[M], data: dict[str, Any]) -> M:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise invalid_input(error) from None
+
+
+def _unknown_action(name: str) -> PortalError:
+    if name in PLANNED:
+        return PortalError(
+            "unsupported_action", f"This server cannot do {name} yet.", fields={"action": name}
+        )
+    return PortalError(
+        "unknown_action",
+        f"There is no action {name[:64]!r}.",
+        hint=f"There are: {', '.join(ACTIONS)}.",
+        fields={"action": "unknown"},
+    )
+
+
+def snapshot(user: User) -> events.SnapshotMessage:
+    """What the person waits for."""
+    return events.snapshot_message(jobs_out(selectors.jobs_active(user=user)))

@@ -1,0 +1,103 @@
+"""Jobs in the admin: read, cancel, requeue, hold and release; never edited by hand."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from generation import services
+from generation.models import Job, JobState
+
+
+@admin.register(Job)
+class JobAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no type information
+    """The queue and its history."""
+
+    list_display = ("created_at", "owner", "shown_state", "prompt", "model", "progress", "attempt", "worker")
+    list_filter = ("state", "task", "model", "created_at")
+    search_fields = ("id", "owner__username", "params__prompt")
+    list_select_related = ("owner", "model")
+    ordering = ("-id",)
+    actions = ("cancel_jobs", "requeue_jobs", "hold_jobs", "release_jobs")
+    exclude = ("params",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Job | None = None) -> list[str]:
+        """Everything: what was asked for is a record, and the state changes only by actions."""
+        del request, obj
+        return [*(field.name for field in Job._meta.fields if field.name != "params"), "request_as_json"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Jobs are submitted, not entered."""
+        del request
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+        """A running job's row must not vanish under its worker."""
+        del request, obj
+        return False
+
+    @display(  # type: ignore[untyped-decorator]
+        description="State",
+        ordering="state",
+        label={
+            JobState.QUEUED.label: "info",
+            JobState.RUNNING.label: "warning",
+            JobState.DONE.label: "success",
+            JobState.FAILED.label: "danger",
+        },
+    )
+    def shown_state(self, job: Job) -> str:
+        """As a coloured label."""
+        return str(job.get_state_display())
+
+    @admin.display(description="Prompt")
+    def prompt(self, job: Job) -> str:
+        """Its beginning."""
+        return str(job.params.get("prompt", ""))[:80]
+
+    @admin.display(description="Step")
+    def progress(self, job: Job) -> str:
+        """How far it is."""
+        return f"{job.step} / {job.total_steps}" if job.total_steps else ""
+
+    @admin.display(description="Request")
+    def request_as_json(self, job: Job) -> str:
+        """The whole request, readable."""
+        return format_html("<pre>{}</pre>", json.dumps(job.params, indent=2, ensure_ascii=False))
+
+    @admin.action(description="Cancel")
+    def cancel_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """Whatever is not finished."""
+        self._each(request, queryset, lambda job_id: services.job_cancel_any(job_id=job_id), "cancelled")
+
+    @admin.action(description="Put back into the queue (failed and cancelled jobs)")
+    def requeue_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """A second chance."""
+        self._each(
+            request, queryset, lambda job_id: services.job_requeue(job_id=job_id), "put back into the queue"
+        )
+
+    @admin.action(description="Hold (waiting jobs)")
+    def hold_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """Kept back until released."""
+        self._each(request, queryset, lambda job_id: services.job_hold(job_id=job_id), "held")
+
+    @admin.action(description="Release (held jobs)")
+    def release_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """They wait again."""
+        self._each(request, queryset, lambda job_id: services.job_release(job_id=job_id), "released")
+
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Job], change: Callable[[UUID], bool], done: str
+    ) -> None:
+        ids: list[Any] = list(queryset.values_list("pk", flat=True))
+        changed = sum(change(job_id) for job_id in ids)
+        level = messages.SUCCESS if changed == len(ids) else messages.WARNING
+        self.message_user(request, f"{changed} of {len(ids)} jobs {done}.", level)

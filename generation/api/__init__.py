@@ -1,0 +1,6 @@
+"""HTTP for jobs: validate, call one service, shape the answer."""
+
+from generation.api.jobs import router as jobs_router
+from generation.api.options import router as options_router
+
+__all__ = ["jobs_router", "options_router"]

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class GenerationConfig(AppConfig):
+    """Jobs: from the request to the pictures."""
+
+    name = "generation"
+    verbose_name = "Generation"

@@ -1,0 +1,224 @@
+"""The WebSocket ``/ws/``: frames in, actions, events out (``docs/protocol.md``)."""
+
+import asyncio
+import json
+import logging
+import uuid
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Final, cast
+from urllib.parse import parse_qs
+
+from channels.consumer import AsyncConsumer
+from channels.db import database_sync_to_async
+from channels.exceptions import StopConsumer
+from django.conf import settings
+from django.utils import timezone
+from pydantic import ValidationError
+
+from gallery.selectors import images_of_job
+from gallery.storage import gallery_storage
+from generation import actions, events, presence
+from generation.models import FINISHED_STATES, Job
+from generation.schemas import invalid_input
+from generation.slots import NewestWins
+from sdweb.accounts.models import User
+from sdweb.errors import PortalError
+
+logger = logging.getLogger(__name__)
+
+CLOSE_NOT_SIGNED_IN: Final = 4401
+CLOSE_TOO_SLOW: Final = 4408
+MAX_WAITING: Final = 500
+"""Messages that may wait for a slow client; one that is slower gets a snapshot when it comes back."""
+FOLLOW_SECONDS: Final = 10.0
+"""How often a socket compares what it said with the database: an event lost on the way costs at most this
+long.
+"""
+GRACE: Final = timedelta(seconds=3)
+"""An event is not called lost before."""
+
+Outgoing = tuple[events.WireMessage, bytes | None]
+
+
+class PortalConsumer(AsyncConsumer):
+    """One socket of one person. What goes out passes through one outbox, in order; of previews the newest
+    wins.
+    """
+
+    connection: actions.Connection
+
+    def __init__(self) -> None:
+        self._outbox: NewestWins[Outgoing] = NewestWins()
+        self._wake = asyncio.Event()
+        self._open: set[uuid.UUID] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._binary_previews = self._image_links = False
+
+    # --- What Channels calls --------------------------------------------------------------------------------
+
+    async def websocket_connect(self, _message: dict[str, Any]) -> None:
+        """Accept, join the person's group, tell what is going on: in this order nothing falls in between."""
+        await self.send({"type": "websocket.accept"})
+        user: object = self.scope.get("user")
+        if not isinstance(user, User) or not user.is_active:
+            refusal = PortalError("not_signed_in", "Sign in first.", status=401)
+            await self._send_json(events.error_message(refusal))
+            await self.send({"type": "websocket.close", "code": CLOSE_NOT_SIGNED_IN})
+            return
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin1"))
+        self._binary_previews = query.get("previews") == ["binary"]
+        self._image_links = query.get("images") == ["links"]
+        self.connection = actions.Connection(user=user, channel=self.channel_name)
+        await self.channel_layer.group_add(events.user_group(user.pk), self.channel_name)
+        self._put(await database_sync_to_async(actions.snapshot)(user))
+        self._tasks = [asyncio.create_task(self._send_outbox()), asyncio.create_task(self._follow())]
+
+    async def websocket_receive(self, message: dict[str, Any]) -> None:
+        """One frame, its answers; whatever is wrong with it, one ``error`` and the connection stays."""
+        if not self._tasks:
+            return
+        action: str = ""
+        request_id: actions.RequestId = None
+        try:
+            incoming = _parse(message)
+            action, request_id = incoming.action, incoming.request_id
+            answers = await database_sync_to_async(actions.perform)(self.connection, incoming)
+        except PortalError as error:
+            answers = [events.error_message(error, action=action)]
+        except Exception:
+            logger.exception("A message of user %s could not be handled.", self.connection.user.pk)
+            failure = PortalError("internal_error", "Something went wrong on the server.", hint="Try again.")
+            answers = [events.error_message(failure, action=action)]
+        for answer in answers:
+            if request_id is not None:
+                cast("dict[str, Any]", answer)["request_id"] = request_id
+            self._put(answer)
+
+    async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
+        """Leave nothing running."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            with suppress(Exception):  # Redis may be gone, and then so is the group
+                await self.channel_layer.group_discard(
+                    events.user_group(self.connection.user.pk), self.channel_name
+                )
+        raise StopConsumer
+
+    async def user_event(self, event: events.GroupEvent) -> None:
+        """Something happened to this person's jobs."""
+        if self._tasks and event["origin"] != self.channel_name:
+            self._put(event["message"], event["preview"])
+
+    # --- Out ------------------------------------------------------------------------------------------------
+
+    def _put(self, message: events.WireMessage, preview: bytes | None = None) -> None:
+        key = ""
+        if message["type"] == "progress":
+            key = message["job_id"]
+        elif message["type"] == "snapshot":
+            self._open.update(uuid.UUID(job["id"]) for job in message["data"]["jobs"])
+        elif message["type"] == "job":
+            self._note_job(message["data"])
+        self._outbox.put((message, preview), key=key)
+        self._wake.set()
+
+    def _note_job(self, job: dict[str, Any]) -> None:
+        # Progress that still waits is older than this state.
+        self._outbox.forget(job["id"])
+        if job["state"] in FINISHED_STATES:
+            self._open.discard(uuid.UUID(job["id"]))
+        else:
+            self._open.add(uuid.UUID(job["id"]))
+
+    async def _send_outbox(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if len(self._outbox) > MAX_WAITING:
+                await self.send({"type": "websocket.close", "code": CLOSE_TOO_SLOW})
+                return
+            while (outgoing := self._outbox.take()) is not None:
+                await self._send_one(*outgoing)
+
+    async def _send_one(self, message: events.WireMessage, preview: bytes | None) -> None:
+        if message["type"] == "complete" and not self._image_links:
+            images = await database_sync_to_async(_images_base64)(uuid.UUID(message["job_id"]))
+            message = {**message, "data": {**message["data"], "images": images}}
+        if message["type"] == "progress" and preview is not None:
+            if self._binary_previews:
+                data = message["data"]
+                frame = events.binary_preview(
+                    uuid.UUID(message["job_id"]), step=data["step"], total=data["total"], preview=preview
+                )
+                await self.send({"type": "websocket.send", "bytes": frame})
+            else:
+                message = {**message, "data": {**message["data"], "preview": events.encode_preview(preview)}}
+        await self._send_json(message)
+
+    async def _send_json(self, message: events.WireMessage) -> None:
+        await self.send({"type": "websocket.send", "text": json.dumps(message, ensure_ascii=False)})
+
+    # --- Keeping up -----------------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        user = self.connection.user
+        while True:
+            try:
+                await database_sync_to_async(presence.watcher_seen)(user.pk)
+                await asyncio.sleep(FOLLOW_SECONDS)
+                if not await database_sync_to_async(_may_stay)(user.pk):
+                    await self.send({"type": "websocket.close", "code": CLOSE_NOT_SIGNED_IN})
+                    return
+                for message in await database_sync_to_async(_missed)(user, set(self._open)):
+                    self._put(message)
+            except asyncio.CancelledError:
+                raise
+            except Exception:  # the database is away for a moment: look again later
+                logger.warning("A socket could not compare itself with the database.", exc_info=True)
+
+
+def _parse(message: dict[str, Any]) -> actions.Incoming:
+    text = message.get("text")
+    if text is None:
+        raise PortalError("invalid_frame", "Send text frames with JSON; this one was binary.")
+    limit: int = settings.WEBSOCKET_MAX_FRAME_BYTES
+    if len(text) > limit or len(text.encode("utf-8", "surrogatepass")) > limit:
+        raise PortalError(
+            "frame_too_large",
+            f"This message is larger than {limit // 2**20} MiB.",
+            hint="Send a smaller picture.",
+            status=413,
+        )
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise PortalError("invalid_json", "This message is not JSON.") from None
+    if not isinstance(data, dict):
+        raise PortalError("invalid_json", 'A message is a JSON object, such as {"action": "get_models"}.')
+    try:
+        return actions.Incoming.model_validate(data)
+    except ValidationError as error:
+        raise invalid_input(error) from None
+
+
+def _images_base64(job_id: uuid.UUID) -> list[str]:
+    found = []
+    for image in images_of_job(job_id):
+        with gallery_storage().open(image.file_key) as file:
+            found.append(events.encode_preview(file.read()))
+    return found
+
+
+def _may_stay(user_id: int) -> bool:
+    return User.objects.filter(pk=user_id, is_active=True).exists()
+
+
+def _missed(user: User, open_jobs: set[uuid.UUID]) -> list[events.WireMessage]:
+    if not open_jobs:
+        return []
+    ended = Job.objects.filter(
+        pk__in=open_jobs, owner=user, state__in=FINISHED_STATES, finished_at__lt=timezone.now() - GRACE
+    )
+    return [message for job in ended for message in actions.state_messages(job)]

@@ -1,0 +1,55 @@
+"""Jobs as their owners see them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gallery.api import image_out
+from gallery.models import Image
+from gallery.selectors import images_of_jobs
+from generation.models import Job, JobState
+from generation.schemas import ErrorOut, JobOut, Params, ProgressOut
+from generation.selectors import Forecast, queue_forecast
+
+
+def jobs_out(jobs: Iterable[Job]) -> list[JobOut]:
+    """A page of jobs with their pictures and places, in a fixed number of queries."""
+    rows = list(jobs)
+    pictures = images_of_jobs(job.pk for job in rows if job.state == JobState.DONE)
+    forecast = (
+        queue_forecast()
+        if any(job.state in (JobState.QUEUED, JobState.RUNNING) for job in rows)
+        else Forecast()
+    )
+    return [job_out(job, forecast=forecast, images=pictures.get(job.pk, ())) for job in rows]
+
+
+def job_out(job: Job, *, forecast: Forecast, images: Sequence[Image] = ()) -> JobOut:
+    """One job, without a query of its own."""
+    place = forecast.places.get(job.pk) if job.state == JobState.QUEUED else None
+    running = job.state == JobState.RUNNING
+    return JobOut(
+        id=job.pk,
+        state=JobState(job.state).value,  # type: ignore[arg-type] # the literals of JobOut are JobState's values
+        task=job.task,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        attempt=job.attempt,
+        params=Params(**job.params),
+        progress=ProgressOut(step=job.step, total=job.total_steps, status=job.status) if running else None,
+        position=place.position if place else None,
+        eta_seconds=_remaining_seconds(job, forecast) if running else (place.eta_seconds if place else None),
+        error=ErrorOut(**job.error) if job.error else None,
+        images=[image_out(image) for image in images],
+    )
+
+
+def _remaining_seconds(job: Job, forecast: Forecast) -> float | None:
+    if not forecast.tflops or not job.total_steps:
+        return None
+    return round(job.cost_tflop * (1.0 - job.step / job.total_steps) / forecast.tflops, 1)
+
+
+def job_dict(job: JobOut) -> dict[str, Any]:
+    """The JSON form."""
+    return job.model_dump(mode="json")

@@ -1,0 +1,50 @@
+"""Doorbells: each task calls one function of the same name, whose module is imported where the task runs."""
+
+import threading
+from typing import Any
+
+from celery import shared_task, signals
+
+_starting: threading.Thread | None = None
+"""Imports torch and makes the engine, while the consumer already listens."""
+
+
+@shared_task(name="generation.tasks.serve_next")
+def serve_next() -> None:
+    """A job may be waiting: have whichever is next run. In GPU workers only, which import torch here."""
+    if _starting is not None and _starting.is_alive():
+        return  # it looks into the queue by itself once it is up; waiting here would only hold up a shutdown
+    from generation import worker
+
+    worker.serve_next()
+
+
+@shared_task(name="generation.tasks.requeue_lost_jobs")
+def requeue_lost_jobs() -> None:
+    """Give the jobs of dead workers to others."""
+    from generation import services
+
+    services.requeue_lost_jobs()
+
+
+@shared_task(name="generation.tasks.ring_for_waiting_jobs")
+def ring_for_waiting_jobs() -> None:
+    """Ring again, in case a doorbell was lost."""
+    from generation import services
+
+    services.ring_for_waiting_jobs()
+
+
+@signals.worker_ready.connect
+def gpu_worker_begin(sender: Any, **_kwargs: Any) -> None:
+    """A worker that listens to ``gpu`` starts its engine at once, instead of with the first doorbell."""
+    if "gpu" in sender.app.amqp.queues.consume_from:
+        global _starting  # noqa: PLW0603 - one worker per process
+        _starting = threading.Thread(target=_gpu_worker_start, name="worker-start", daemon=True)
+        _starting.start()
+
+
+def _gpu_worker_start() -> None:
+    from generation import worker
+
+    worker.worker_begin()

@@ -1,0 +1,63 @@
+"""People and the registration switch in the admin."""
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from sdweb.accounts.models import SiteSettings, User
+from sdweb.accounts.selectors import site_settings
+
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg] # unfold has no types
+    """People: names, roles, whether they may sign in."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "email", "is_active", "is_staff", "last_login", "date_joined")
+    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email", "language")}),
+        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("last_login", "date_joined")
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold has no type information
+    """Groups of people who share rights."""
+
+
+@admin.register(SiteSettings)
+class SiteSettingsAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no type information
+    """The one row of settings that can change while the portal runs."""
+
+    fields = ("registration_open",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """There is one row, and it is already there."""
+        del request
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """It stays."""
+        del request, obj
+        return False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, object] | None = None
+    ) -> HttpResponse:
+        """Go straight to the row instead of showing a list of one."""
+        del request, extra_context
+        return redirect(reverse("admin:accounts_sitesettings_change", args=[site_settings().pk]))

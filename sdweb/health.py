@@ -1,0 +1,76 @@
+"""Health: of the process, and of what it needs."""
+
+import logging
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+from django.core.files.base import ContentFile
+from django.db import connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from gallery.storage import gallery_storage
+from generation.presence import workers_alive
+
+logger = logging.getLogger(__name__)
+
+
+@require_safe
+@never_cache
+def healthz(_request: HttpRequest) -> JsonResponse:
+    """The process answers; nothing else is looked at."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+def readyz(_request: HttpRequest) -> JsonResponse:
+    """200 when database, Redis, storage and at least one GPU worker answer, else 503; each by name."""
+    checks = {name: _passes(name, check) for name, check in CHECKS.items()}
+    ready = all(checks.values())
+    return JsonResponse(
+        {"status": "ok" if ready else "unavailable", "checks": checks}, status=200 if ready else 503
+    )
+
+
+def _passes(name: str, check: Callable[[], bool]) -> bool:
+    try:
+        return check()
+    except Exception as error:  # whatever is wrong with it, it is not ready
+        logger.warning("Not ready: %s: %s", name, error)
+        return False
+
+
+def _database() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return bool(cursor.fetchone() == (1,))
+
+
+def _redis() -> bool:
+    from django.core.cache import cache
+
+    key = f"readyz:{uuid.uuid4()}"
+    cache.set(key, 1, timeout=5)
+    return bool(cache.get(key) == 1)
+
+
+def _storage() -> bool:
+    storage = gallery_storage()
+    name = storage.save(f"readyz/{uuid.uuid4()}", ContentFile(b"ok"))
+    storage.delete(name)
+    return True
+
+
+def _workers() -> bool:
+    return workers_alive() > 0
+
+
+CHECKS: Final[dict[str, Callable[[], bool]]] = {
+    "database": _database,
+    "redis": _redis,
+    "storage": _storage,
+    "workers": _workers,
+}

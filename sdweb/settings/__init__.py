@@ -1,0 +1,268 @@
+"""Django's settings. Values that differ between installations come from ``env.py`` and nowhere else."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from sdweb.settings.database import database_config
+from sdweb.settings.env import ROOT, environment_load
+from sdweb.settings.network import allowed_hosts, trusted_origins
+from sdweb.static import add_cache_headers
+
+ENV: Final = environment_load()
+
+# --- What this installation is ------------------------------------------------------------------------------
+PROFILE = ENV.profile
+DEBUG = ENV.debug
+SECRET_KEY = ENV.secret_key.get_secret_value() if ENV.secret_key else ""
+DATA_DIR = ENV.data_dir
+MODELS_PATH = ENV.models_path
+PUBLIC_URL = ENV.public_url.rstrip("/")
+ADMIN_USERNAME = ENV.admin_username
+ADMIN_PASSWORD = ENV.admin_password.get_secret_value() if ENV.admin_password else ""
+ADMIN_EMAIL = ENV.admin_email
+REGISTRATION_OPEN = ENV.registration_open
+TRASH_DAYS = ENV.trash_days
+
+# --- The GPU worker -----------------------------------------------------------------------------------------
+DEVICE = ENV.device
+PRECISION = ENV.precision
+WORKER_SLOTS = ENV.worker_slots
+MAX_ROWS = ENV.max_rows
+MIN_BUCKET = ENV.min_bucket
+PREVIEW_INTERVAL = ENV.preview_interval
+MODEL_CACHE_MB = ENV.model_cache_mb
+LEASE_SECONDS = ENV.lease_seconds
+HEARTBEAT_SECONDS = ENV.heartbeat_seconds
+MAX_ATTEMPTS = ENV.max_attempts
+RECOVERY_SECONDS = ENV.recovery_seconds
+
+# --- Applications -------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "daphne",  # before staticfiles: its runserver serves WebSockets
+    "unfold",  # before admin: it replaces the admin's templates
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "corsheaders",
+    "ninja",  # only for the static files of the API's documentation page
+    "allauth",
+    "allauth.account",
+    "allauth.headless",
+    "servestatic",
+    "sdweb",
+    "sdweb.accounts",
+    "models_hub",
+    "gallery",
+    "generation",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "sdweb.middleware.SecurityHeadersMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "sdweb.urls"
+ASGI_APPLICATION = "sdweb.asgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- Data ---------------------------------------------------------------------------------------------------
+DATABASES = {
+    "default": database_config(
+        ENV.database_url.get_secret_value() if ENV.database_url else None, data_dir=DATA_DIR
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = ENV.redis_url.get_secret_value()
+REDIS_CONNECT_SECONDS = 2
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "sdweb",
+        "OPTIONS": {"socket_connect_timeout": REDIS_CONNECT_SECONDS, "socket_timeout": REDIS_CONNECT_SECONDS},
+    }
+}
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {
+        # Publish and subscribe, measured 2 to 5 times cheaper than the layer with stored messages. It keeps
+        # nothing for those who come late: they get a snapshot from the database.
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            "prefix": "sdweb",
+            "hosts": [{"address": REDIS_URL, "socket_connect_timeout": REDIS_CONNECT_SECONDS}],
+        },
+    }
+}
+
+# --- Celery: doorbells for the GPU workers, ordinary work for the io worker ---------------------------------
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_SERIALIZER = "json"  # JSON only: a pickle from the broker would run code
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True  # the job's row is the result
+CELERY_TASK_ACKS_LATE = True  # a worker that dies leaves its message for the next one; tasks are idempotent
+CELERY_TASK_REJECT_ON_WORKER_LOST = True  # the same for a killed child process
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a doorbell that waits in a busy worker helps nobody
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = (
+    False  # jobs go on without Redis: their truth is the database
+)
+CELERY_TASK_DEFAULT_QUEUE = "io"
+CELERY_TASK_ROUTES = {"generation.tasks.serve_next": {"queue": "gpu"}}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {
+    # A web request does not wait for Redis: a doorbell that is lost is rung again by beat and the workers'
+    # own polling.
+    "max_retries": 1,
+    "interval_start": 0.1,
+    "interval_max": 0.1,
+}
+CELERY_BROKER_CONNECTION_TIMEOUT = REDIS_CONNECT_SECONDS
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True  # Redis may start after the workers
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # and come back at any time
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Far above the longest job: after this time Redis hands an unacknowledged message out a second time.
+    "visibility_timeout": int(timedelta(hours=12).total_seconds()),
+    "socket_connect_timeout": REDIS_CONNECT_SECONDS,
+    # Without it a worker can go on listening to a connection that is dead.
+    "health_check_interval": 25,
+    "global_keyprefix": "sdweb:",
+}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # one log format for all processes
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "requeue-lost-jobs": {"task": "generation.tasks.requeue_lost_jobs", "schedule": RECOVERY_SECONDS},
+    "ring-for-waiting-jobs": {"task": "generation.tasks.ring_for_waiting_jobs", "schedule": RECOVERY_SECONDS},
+    "scan-library": {"task": "models_hub.tasks.scan_library", "schedule": timedelta(minutes=5)},
+    "purge-trash": {"task": "gallery.tasks.purge_trash", "schedule": timedelta(hours=1)},
+    "sweep-orphans": {"task": "gallery.tasks.sweep_orphans", "schedule": timedelta(days=1)},
+}
+
+# --- People -------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+# One backend, which knows names and addresses, so that a password is checked once.
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+ACCOUNT_ADAPTER = "sdweb.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # an installation without a mail server must work
+ACCOUNT_USERNAME_MIN_LENGTH = 2
+ACCOUNT_SESSION_REMEMBER = True
+HEADLESS_ONLY = True
+HEADLESS_CLIENTS = ("browser",)
+HEADLESS_FRONTEND_URLS = {
+    "account_signup": f"{PUBLIC_URL}/#/sign-up",
+    "account_reset_password": f"{PUBLIC_URL}/#/reset-password",
+    "account_reset_password_from_key": f"{PUBLIC_URL}/#/reset-password/{{key}}",
+    "account_confirm_email": f"{PUBLIC_URL}/#/confirm-email/{{key}}",
+}
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+LOGIN_URL = "/#/sign-in"
+LOGIN_REDIRECT_URL = "/"
+SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
+SESSION_SAVE_EVERY_REQUEST = False  # a GET writes nothing
+
+# --- The network --------------------------------------------------------------------------------------------
+ALLOWED_HOSTS = allowed_hosts(ENV)
+CSRF_TRUSTED_ORIGINS = trusted_origins(ENV)
+CORS_ALLOWED_ORIGINS = trusted_origins(ENV)
+CORS_ALLOW_CREDENTIALS = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "SAMEORIGIN"
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+# The proxy that ends TLS says so with this header; it is trusted only where the public address is an https
+# one.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PUBLIC_URL.startswith("https://") else None
+SECURE_HSTS_SECONDS = 3600 * 24 * 30 if PUBLIC_URL.startswith("https://") else 0
+DATA_UPLOAD_MAX_MEMORY_SIZE = (
+    2 * 2**20
+)  # the JSON of a request with two prompts of 10,000 characters is far smaller
+WEBSOCKET_MAX_FRAME_BYTES = 8 * 2**20
+
+# --- Files --------------------------------------------------------------------------------------------------
+FRONTEND_DIST = ENV.frontend_dist
+STATIC_URL = "/static/"
+# The admin's files are served from the packages that bring them: nothing to collect before the first start.
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_USE_STATIC_ROOT = False
+SERVESTATIC_USE_MANIFEST = False
+SERVESTATIC_AUTOREFRESH = False
+SERVESTATIC_ALLOW_ALL_ORIGINS = False
+SERVESTATIC_INDEX_FILE = True
+SERVESTATIC_MIMETYPES = {".webmanifest": "application/manifest+json"}
+SERVESTATIC_ADD_HEADERS_FUNCTION = add_cache_headers
+SERVESTATIC_ROOT = FRONTEND_DIST if FRONTEND_DIST.is_dir() else None
+MEDIA_ROOT = DATA_DIR / "media"
+
+# --- Language and time --------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("uk", "Українська")]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# --- Logs: one line each, to standard error; the supervisor adds the process's name -------------------------
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": ENV.log_level},
+    "loggers": {
+        "daphne.http_protocol": {"level": "WARNING"},
+        "django.channels.server": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        # A line for every doorbell that came too late to matter.
+        "celery.worker.request": {"level": "WARNING"},
+    },
+}
+
+UNFOLD = {
+    "SITE_TITLE": "Stable Diffusion portal",
+    "SITE_HEADER": "Stable Diffusion portal",
+    "SITE_URL": "/",
+    "LOGIN": {"form": "sdweb.accounts.forms.AdminLoginForm"},
+}
+
+if PROFILE == "test":
+    # Unit tests run without Redis; the tests that need a real one start it and use the embedded profile.
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    CELERY_BROKER_URL = "memory://"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {}
+
+__all__ = [name for name in globals() if name.isupper()] + ["ROOT"]

@@ -1,0 +1,31 @@
+"""Who is signed in."""
+
+import pytest
+from django.test import Client
+
+from sdweb.accounts.models import SiteSettings, User
+
+pytestmark = pytest.mark.django_db
+
+
+def test_tells_who_is_signed_in(alice: User, alice_client: Client) -> None:
+    body = alice_client.get("/api/v1/me").json()
+    assert body["user"] == {
+        "id": alice.pk,
+        "username": "alice",
+        "email": "alice@example.org",
+        "is_staff": False,
+    }
+
+
+def test_answers_a_stranger_and_sets_the_csrf_cookie(anonymous_client: Client) -> None:
+    response = anonymous_client.get("/api/v1/me")
+    assert response.json()["user"] is None
+    assert response.json()["csrf_token"]
+    assert "csrftoken" in response.cookies
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_says_whether_registration_is_open(anonymous_client: Client, is_open: bool) -> None:
+    SiteSettings.objects.update_or_create(pk=1, defaults={"registration_open": is_open})
+    assert anonymous_client.get("/api/v1/me").json()["registration_open"] is is_open

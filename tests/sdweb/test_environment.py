@@ -1,0 +1,166 @@
+"""The environment: typed, loud, secrets from files."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from sdweb.settings.database import database_config
+from sdweb.settings.env import (
+    SECRETS,
+    ConfigurationError,
+    Environment,
+    environment_load,
+    unknown_variables,
+)
+from sdweb.settings.network import allowed_hosts, trusted_origins
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith("SDWEB_") or name in {"PORT", "MODELS_PATH", "SECRET_KEY", "SECRET_KEY_FILE"}:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SDWEB_DATA_DIR", str(tmp_path / "data"))
+
+
+def test_everything_has_a_default() -> None:
+    env = environment_load()
+    assert (env.port, env.host, env.profile) == (5000, "127.0.0.1", "embedded")
+    assert env.models_path.is_absolute()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "many"),
+        ("PORT", "70000"),
+        ("SDWEB_PROFILE", "staging"),
+        ("SDWEB_DEVICE", "tpu"),
+        ("SDWEB_WORKER_SLOTS", "0"),
+        ("SDWEB_REGISTRATION_OPEN", "perhaps"),
+        ("SDWEB_LEASE_SECONDS", "nan"),
+    ],
+)
+def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=name):
+        environment_load()
+
+
+def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "")
+    assert environment_load().port == 5000
+
+
+def test_a_lease_must_outlive_two_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDWEB_HEARTBEAT_SECONDS", "10")
+    with pytest.raises(ConfigurationError, match="SDWEB_LEASE_SECONDS"):
+        environment_load()
+
+
+def test_misspelt_variables_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDWEB_WORKER_SLOT", "3")
+    monkeypatch.setenv("SDWEB_REDIS_URL_FILE", "/nowhere")
+    assert unknown_variables() == ["SDWEB_WORKER_SLOT"]
+
+
+class TestSecrets:
+    @pytest.mark.parametrize(("field", "variable"), SECRETS.items())
+    def test_from_a_file(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, field: str, variable: str
+    ) -> None:
+        file = tmp_path / "secret"
+        file.write_text("from the file, long enough for a key\n", encoding="utf-8")
+        monkeypatch.setenv(f"{variable}_FILE", str(file))
+        value = getattr(environment_load(), field)
+        assert value.get_secret_value() == "from the file, long enough for a key"
+
+    def test_the_variable_itself_wins(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_text("file", encoding="utf-8")
+        monkeypatch.setenv("SDWEB_REDIS_URL_FILE", str(tmp_path / "secret"))
+        monkeypatch.setenv("SDWEB_REDIS_URL", "redis://given/0")
+        assert environment_load().redis_url.get_secret_value() == "redis://given/0"
+
+    @pytest.mark.parametrize("content", [None, ""])
+    def test_a_missing_or_empty_file_is_named(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+    ) -> None:
+        file = tmp_path / "secret"
+        if content is not None:
+            file.write_text(content, encoding="utf-8")
+        monkeypatch.setenv("SECRET_KEY_FILE", str(file))
+        with pytest.raises(ConfigurationError, match="SECRET_KEY_FILE"):
+            environment_load()
+
+    @pytest.mark.parametrize("key", [None, "change-me", "short"])
+    def test_production_refuses_a_sample(self, monkeypatch: pytest.MonkeyPatch, key: str | None) -> None:
+        monkeypatch.setenv("SDWEB_PROFILE", "production")
+        if key:
+            monkeypatch.setenv("SECRET_KEY", key)
+        with pytest.raises(ConfigurationError, match="SECRET_KEY"):
+            environment_load()
+
+    def test_production_takes_a_real_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SDWEB_PROFILE", "production")
+        monkeypatch.setenv("SECRET_KEY", "k" * 48)
+        assert environment_load().secret_key is not None
+
+    def test_an_embedded_one_is_made_once_and_kept_private(self, tmp_path: Path) -> None:
+        keys = {str(environment_load().secret_key and environment_load().secret_key) for _ in range(2)}
+        assert len(keys) == 1
+        file = tmp_path / "data/secret_key"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert len(file.read_text(encoding="utf-8")) >= 48
+        assert list(file.parent.iterdir()) == [file]
+
+    def test_a_damaged_one_is_not_used(self, tmp_path: Path) -> None:
+        file = tmp_path / "data/secret_key"
+        file.parent.mkdir()
+        file.write_text("x", encoding="utf-8")
+        with pytest.raises(ConfigurationError, match="damaged"):
+            environment_load()
+
+
+class TestDatabase:
+    def test_sqlite_is_the_default(self, tmp_path: Path) -> None:
+        config = database_config(None, data_dir=tmp_path)
+        assert config["NAME"] == tmp_path / "sdweb.sqlite3"
+        assert config["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+
+    def test_postgresql_by_url(self, tmp_path: Path) -> None:
+        url = "postgres://me:p%40ss@db.example:5433/portal?sslmode=require"
+        config = database_config(url, data_dir=tmp_path)
+        assert config["ENGINE"].endswith("postgresql")
+        assert (config["USER"], config["PASSWORD"]) == ("me", "p@ss")
+        assert (config["HOST"], config["PORT"], config["NAME"]) == ("db.example", "5433", "portal")
+        assert config["OPTIONS"] == {"sslmode": "require"}
+
+    def test_sqlite_by_url(self, tmp_path: Path) -> None:
+        assert database_config(f"sqlite:///{tmp_path}/a.db", data_dir=tmp_path)["NAME"] == tmp_path / "a.db"
+
+    def test_others_are_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError, match="mysql"):
+            database_config("mysql://a/b", data_dir=tmp_path)
+
+
+class TestNetwork:
+    def test_only_this_machine_by_default(self) -> None:
+        assert allowed_hosts(Environment()) == ["127.0.0.1", "[::1]", "localhost"]
+        assert trusted_origins(Environment()) == []
+
+    def test_the_public_address_is_enough(self) -> None:
+        env = Environment(public_url="https://pictures.example.org/")
+        assert "pictures.example.org" in allowed_hosts(env)
+        assert trusted_origins(env) == ["https://pictures.example.org"]
+
+    def test_lists_are_split_at_commas(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SDWEB_ALLOWED_HOSTS", "a.example, b.example")
+        monkeypatch.setenv("SDWEB_ALLOWED_ORIGINS", "https://c.example/")
+        env = environment_load()
+        assert {"a.example", "b.example"} <= set(allowed_hosts(env))
+        assert trusted_origins(env) == ["https://c.example"]
+
+    def test_opened_to_the_network_it_knows_its_own_names(self) -> None:
+        assert len(allowed_hosts(Environment(host="0.0.0.0"))) > 3  # noqa: S104

@@ -1,0 +1,143 @@
+"""What every answer carries, health, and the front end's files."""
+
+import asyncio
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import AsyncClient, Client
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from generation import presence
+from sdweb import health
+from sdweb.pagination import keyset_page
+from sdweb.static import inline_script_hashes
+
+pytestmark = pytest.mark.django_db
+
+
+class TestHealth:
+    def test_the_process(self, anonymous_client: Client) -> None:
+        assert anonymous_client.get("/healthz").json() == {"status": "ok"}
+
+    def test_not_ready_without_a_gpu_worker(self, anonymous_client: Client) -> None:
+        cache.clear()
+        response = anonymous_client.get("/readyz")
+        assert response.status_code == 503
+        assert response.json()["checks"] == {
+            "database": True,
+            "redis": True,
+            "storage": True,
+            "workers": False,
+        }
+
+    def test_ready_with_one(self, anonymous_client: Client) -> None:
+        presence.worker_seen("w1")
+        response = anonymous_client.get("/readyz")
+        assert (response.status_code, response.json()["status"]) == (200, "ok")
+
+    def test_names_what_is_broken(self, anonymous_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        def gone() -> bool:
+            raise RedisConnectionError("refused")
+
+        monkeypatch.setitem(health.CHECKS, "redis", gone)
+        response = anonymous_client.get("/readyz")
+        assert response.status_code == 503
+        assert response.json()["checks"]["redis"] is False
+
+
+class TestHeaders:
+    def test_the_policy_is_strict_for_the_portal(self, anonymous_client: Client) -> None:
+        policy = anonymous_client.get("/healthz")["Content-Security-Policy"]
+        scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
+        assert "unsafe" not in scripts
+
+    def test_and_wider_for_the_admin_alone(self, anonymous_client: Client) -> None:
+        assert "unsafe-eval" in anonymous_client.get("/admin/login/")["Content-Security-Policy"]
+
+    def test_nothing_is_sniffed_or_framed_by_others(self, anonymous_client: Client) -> None:
+        response = anonymous_client.get("/healthz")
+        assert response["X-Content-Type-Options"] == "nosniff"
+        assert response["X-Frame-Options"] == "SAMEORIGIN"
+        assert response["Referrer-Policy"] == "same-origin"
+
+    def test_redis_away_is_a_clear_answer(
+        self, anonymous_client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def gone(*_args: object, **_kwargs: object) -> None:
+            raise RedisConnectionError("refused")
+
+        monkeypatch.setattr(type(cache._connections["default"]), "get", gone)  # type: ignore[attr-defined]
+        monkeypatch.setattr(type(cache._connections["default"]), "add", gone)  # type: ignore[attr-defined]
+        response = anonymous_client.post(
+            "/_allauth/browser/v1/auth/login",
+            {"username": "a", "password": "b"},
+            content_type="application/json",
+        )
+        assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+
+
+def test_unknown_addresses_are_404(anonymous_client: Client) -> None:
+    assert anonymous_client.get("/nowhere").status_code == 404
+    assert anonymous_client.get("/api/nowhere").json()["code"] == "not_found"
+
+
+class TestFrontEnd:
+    @pytest.fixture
+    def dist(self, tmp_path: Path, settings: Any) -> Iterator[Path]:
+        """A built front end."""
+        (tmp_path / "assets").mkdir()
+        (tmp_path / "assets/app-1a2b3c.js").write_text("run()", encoding="utf-8")
+        (tmp_path / "index.html").write_text("<script>theme()</script><p>portal</p>", encoding="utf-8")
+        settings.FRONTEND_DIST = settings.SERVESTATIC_ROOT = tmp_path
+        return iter([tmp_path])
+
+    def test_without_one_the_page_says_how_to_build_it(self, anonymous_client: Client, settings: Any) -> None:
+        settings.SERVESTATIC_ROOT = None
+        response = anonymous_client.get("/")
+        assert response.status_code == 503
+        assert "npm run build" in response.content.decode()
+
+    @pytest.mark.usefixtures("dist")
+    def test_is_served_at_the_root(self) -> None:
+        page = asyncio.run(fetch("/"))
+        assert "portal" in page["body"]
+        assert page["headers"]["Cache-Control"] == "no-cache"
+        digest = b64encode(hashlib.sha256(b"theme()").digest()).decode()
+        assert f"'sha256-{digest}'" in page["headers"]["Content-Security-Policy"]
+
+    @pytest.mark.usefixtures("dist")
+    def test_hashed_files_may_be_kept(self) -> None:
+        asset = asyncio.run(fetch("/assets/app-1a2b3c.js"))
+        assert "immutable" in asset["headers"]["Cache-Control"]
+        assert asset["headers"]["Content-Type"].startswith("text/javascript")
+
+    def test_scripts_with_a_source_need_no_hash(self, tmp_path: Path) -> None:
+        page = tmp_path / "index.html"
+        page.write_text('<script type="module" src="/a.js"></script>', encoding="utf-8")
+        assert inline_script_hashes(page) == ()
+        assert inline_script_hashes(tmp_path / "missing.html") == ()
+
+
+async def fetch(path: str) -> dict[str, Any]:
+    response = await AsyncClient().get(path)
+    if response.streaming:
+        body = b"".join([part async for part in response.streaming_content])  # type: ignore[attr-defined]
+    else:
+        body = response.content
+    return {"body": body.decode(), "headers": response.headers}
+
+
+def test_the_admins_own_files_are_served_without_collecting_them(anonymous_client: Client) -> None:
+    assert anonymous_client.get("/static/unfold/css/styles.css").status_code == 200
+
+
+def test_a_page_size_is_clamped(alice: Any) -> None:
+    from sdweb.accounts.models import User
+
+    rows, cursor = keyset_page(User.objects.all(), None, 0)
+    assert (len(rows), cursor) == (1, None)
