@@ -1,0 +1,46 @@
+"""The processes of the portal on one machine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sdweb.launcher.options import Options
+from sdweb.launcher.paths import ROOT, venv_bin
+from sdweb.launcher.redis_server import EmbeddedRedis
+from sdweb.supervisor import Service
+
+
+def redis_service(redis: EmbeddedRedis, env: Mapping[str, str]) -> Service:
+    """The embedded Redis; it stops last, as the others say goodbye to it."""
+    return Service("redis", redis.argv, env, ROOT, stops_last=True)
+
+
+def portal_services(options: Options, env: Mapping[str, str]) -> list[Service]:
+    """Web server, GPU worker, io worker and clock, in the order in which they start."""
+    return [
+        Service("web", _web(options), env, ROOT),
+        Service("gpu", _worker("gpu", options.slots), env, ROOT),
+        Service("io", _worker("io", 2), env, ROOT),
+        Service("beat", _beat(options.data_dir), env, ROOT),
+    ]
+
+
+def _web(options: Options) -> tuple[str, ...]:
+    words = (
+        f"-m daphne -b {options.host} -p {options.port} --no-server-name --verbosity 0 sdweb.asgi:application"
+    )
+    return (str(venv_bin("python")), *words.split())
+
+
+def _worker(queue: str, threads: int) -> tuple[str, ...]:
+    """A Celery worker. Threads, because the engine and its models live once in the process.
+
+    Gossip and mingle are for workers that watch each other; ours meet in the database, and start faster so.
+    """
+    words = f"-m celery -q -A sdweb worker -Q {queue} -P threads -c {threads} -n {queue}@%h"
+    quiet = "--without-gossip --without-mingle -l INFO"
+    return (str(venv_bin("python")), *words.split(), *quiet.split())
+
+
+def _beat(data_dir: Path) -> tuple[str, ...]:
+    words = "-m celery -q -A sdweb beat -l WARNING -s"
+    return (str(venv_bin("python")), *words.split(), str(data_dir / "beat-schedule"))

@@ -1,0 +1,125 @@
+"""What people do in the browser, in their words."""
+
+import hashlib
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.integration.portal import Portal
+
+DESKTOP: dict[str, object] = {"viewport": {"width": 1440, "height": 900}}
+PHONE: dict[str, object] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+PICTURE_SECONDS = 180.0
+
+# The picture as the browser decoded it: its address says nothing, and may be withdrawn at any moment.
+_PIXELS = """image => {
+    if (!image.complete || !image.naturalWidth) return '';
+    const canvas = document.createElement('canvas');
+    canvas.width = image.naturalWidth;
+    canvas.height = image.naturalHeight;
+    canvas.getContext('2d').drawImage(image, 0, 0);
+    return canvas.toDataURL();
+}"""
+
+
+@dataclass
+class Visitor:
+    """Somebody with a browser."""
+
+    portal: Portal
+    page: Page
+    name: str = field(default_factory=lambda: f"visitor-{secrets.token_hex(4)}")
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+
+    def registers(self) -> None:
+        """Makes an account and is signed in."""
+        self.page.goto("/")
+        self.page.get_by_role("button", name="Make an account").click()
+        self.page.get_by_label("User name", exact=True).fill(self.name)
+        self.page.locator('input[type="password"]').fill(self.password)
+        self.page.get_by_role("button", name="Make an account").click()
+        expect(self.prompt).to_be_visible(timeout=30_000)
+
+    def signs_in(self, name: str = "", password: str = "") -> None:
+        """Signs in on the sign-in page."""
+        self.page.goto("/")
+        self.page.get_by_label("User name or e-mail").fill(name or self.name)
+        self.page.locator('input[type="password"]').fill(password or self.password)
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.prompt).to_be_visible(timeout=30_000)
+
+    def signs_out(self) -> None:
+        """Signs out by the account menu."""
+        self.page.get_by_role("button", name=re.compile("^Account of")).click()
+        self.page.get_by_role("menuitem", name="Sign out").click()
+        expect(self.page.get_by_label("User name or e-mail")).to_be_visible(timeout=30_000)
+
+    @property
+    def prompt(self) -> Locator:
+        """The field that everything begins with."""
+        return self.page.locator("#prompt")
+
+    def chooses_the_tiny_model(self) -> None:
+        """The one that is quick enough for a test."""
+        field = self.page.get_by_role("combobox", name="Model")
+        if field.input_value() != "tiny":
+            field.click()
+            name = self.page.get_by_text("tiny", exact=True)
+            self.page.get_by_role("option").filter(has=name).click()
+
+    def sets(self, *, steps: int, side: int) -> None:
+        """Steps and a square size of its own."""
+        self.page.get_by_role("textbox", name="Steps").fill(str(steps))
+        self.page.get_by_role("button", name="Custom").click()
+        for name in ("Width", "Height"):
+            box = self.page.get_by_role("textbox", name=name)
+            box.fill(str(side))
+            box.press("Enter")
+
+    def generates(self, prompt: str) -> None:
+        """Types a prompt and presses the button."""
+        self.prompt.fill(prompt)
+        form = self.page.get_by_role("region", name="Parameters")
+        form.get_by_role("button", name=re.compile("^(Generate|Add to queue)")).click()
+
+    def preview(self, prompt: str) -> Locator:
+        """The live preview."""
+        return self.page.get_by_alt_text(f"Preview: {prompt}")
+
+    def result(self, prompt: str) -> Locator:
+        """The finished picture on the stage."""
+        return self.page.get_by_role("region", name="Picture").get_by_alt_text(prompt, exact=True)
+
+    def watches(self, prompt: str, *, wanted: int) -> int:
+        """Watches a running job until ``wanted`` different previews or the picture; returns how many."""
+        seen: set[str] = set()
+        deadline = time.monotonic() + PICTURE_SECONDS
+        while len(seen) < wanted and time.monotonic() < deadline and not self.result(prompt).is_visible():
+            pixels = self._pixels(self.preview(prompt))
+            if pixels:
+                seen.add(hashlib.sha256(pixels.encode()).hexdigest())
+            self.page.wait_for_timeout(50)
+        return len(seen)
+
+    def _pixels(self, image: Locator) -> str:
+        handles: list[Any] = image.element_handles()
+        return str(handles[0].evaluate(_PIXELS)) if handles else ""
+
+    def opens_the_gallery(self) -> None:
+        """By the navigation."""
+        self.page.get_by_role("navigation", name="Pages").get_by_role("link", name="Gallery").click()
+        expect(self.page).to_have_url(re.compile("#/gallery"))
+
+    def picture_in_gallery(self, prompt: str) -> Locator:
+        """The tile of a picture."""
+        return self.page.get_by_role("button", name=f"Open: {prompt}")
+
+    def has_no_sideways_scroll(self) -> bool:
+        """Whether the page fits the width of the screen."""
+        return bool(
+            self.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        )

@@ -1,0 +1,1 @@
+"""Real processes killed, real Redis emptied, in the middle of real jobs."""

@@ -1,0 +1,1 @@
+"""The whole portal as ``./run`` starts it, on SQLite and on PostgreSQL."""
