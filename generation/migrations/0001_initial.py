@@ -9,43 +9,181 @@ import sdweb.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('models_hub', '0001_initial'),
+        ("models_hub", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.UUIDField(default=sdweb.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('held', 'Held'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=9)),
-                ('task', models.CharField(default='txt2img', max_length=32)),
-                ('params', models.JSONField(help_text='What was asked for, with the real seed and canonical names.')),
-                ('idempotency_key', models.CharField(blank=True, max_length=200)),
-                ('cost_tflop', models.FloatField(help_text='Predicted work, in 10^12 floating-point operations.')),
-                ('attempt', models.PositiveIntegerField(default=0, help_text='How often a worker has begun with it.')),
-                ('lost_attempts', models.PositiveIntegerField(default=0, help_text='How often a worker was lost over it.')),
-                ('worker', models.CharField(blank=True, help_text='The process that runs it.', max_length=120)),
-                ('lease_expires_at', models.DateTimeField(blank=True, null=True)),
-                ('step', models.PositiveIntegerField(default=0)),
-                ('total_steps', models.PositiveIntegerField(default=0)),
-                ('status', models.CharField(blank=True, help_text='What the engine does with it now.', max_length=16)),
-                ('error', models.JSONField(blank=True, null=True)),
-                ('timings', models.JSONField(blank=True, default=dict, help_text='Seconds: queued, waited, loaded, denoised, decoded, stored.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('started_at', models.DateTimeField(blank=True, help_text='When the last attempt began.', null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('model', models.ForeignKey(help_text='The parameters keep its name when it is deleted.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='models_hub.modelfile')),
-                ('owner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=sdweb.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("held", "Held"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=9,
+                    ),
+                ),
+                ("task", models.CharField(default="txt2img", max_length=32)),
+                (
+                    "params",
+                    models.JSONField(help_text="What was asked for, with the real seed and canonical names."),
+                ),
+                ("idempotency_key", models.CharField(blank=True, max_length=200)),
+                (
+                    "cost_tflop",
+                    models.FloatField(help_text="Predicted work, in 10^12 floating-point operations."),
+                ),
+                (
+                    "attempt",
+                    models.PositiveIntegerField(default=0, help_text="How often a worker has begun with it."),
+                ),
+                (
+                    "lost_attempts",
+                    models.PositiveIntegerField(default=0, help_text="How often a worker was lost over it."),
+                ),
+                (
+                    "worker",
+                    models.CharField(blank=True, help_text="The process that runs it.", max_length=120),
+                ),
+                ("lease_expires_at", models.DateTimeField(blank=True, null=True)),
+                ("step", models.PositiveIntegerField(default=0)),
+                ("total_steps", models.PositiveIntegerField(default=0)),
+                (
+                    "status",
+                    models.CharField(
+                        blank=True, help_text="What the engine does with it now.", max_length=16
+                    ),
+                ),
+                ("error", models.JSONField(blank=True, null=True)),
+                (
+                    "timings",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="Seconds: queued, waited, loaded, denoised, decoded, stored.",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "started_at",
+                    models.DateTimeField(blank=True, help_text="When the last attempt began.", null=True),
+                ),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "model",
+                    models.ForeignKey(
+                        help_text="The parameters keep its name when it is deleted.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="models_hub.modelfile",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="jobs",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['owner', '-id'], name='job_owner_newest'), models.Index(condition=models.Q(('state__in', ('queued', 'held', 'running'))), fields=['owner', 'id'], name='job_owner_active'), models.Index(condition=models.Q(('state', 'queued')), fields=['owner', 'id'], name='job_waiting'), models.Index(condition=models.Q(('state', 'running')), fields=['lease_expires_at'], name='job_leases'), models.Index(condition=models.Q(('started_at__isnull', False)), fields=['started_at'], name='job_started')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'held', 'running', 'done', 'failed', 'cancelled'])), name='job_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('lease_expires_at__isnull', False), ('started_at__isnull', False), ('state', 'running')), models.Q(models.Q(('state', 'running'), _negated=True), ('lease_expires_at', None), ('worker', '')), _connector='OR'), name='job_lease_while_running'), models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state__in', ('done', 'failed', 'cancelled'))), models.Q(('state__in', ('queued', 'held', 'running')), ('finished_at', None)), _connector='OR'), name='job_finished_at_when_finished'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'failed'), _negated=True), ('error__isnull', False), _connector='OR'), name='job_failed_says_why'), models.CheckConstraint(condition=models.Q(('step__lte', models.F('total_steps'))), name='job_step_within_total'), models.CheckConstraint(condition=models.Q(('cost_tflop__gte', 0)), name='job_cost_not_negative'), models.UniqueConstraint(condition=models.Q(('idempotency_key', ''), _negated=True), fields=('owner', 'idempotency_key'), name='job_idempotency')],
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(fields=["owner", "-id"], name="job_owner_newest"),
+                    models.Index(
+                        condition=models.Q(("state__in", ("queued", "held", "running"))),
+                        fields=["owner", "id"],
+                        name="job_owner_active",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "queued")), fields=["owner", "id"], name="job_waiting"
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "running")),
+                        fields=["lease_expires_at"],
+                        name="job_leases",
+                    ),
+                    models.Index(
+                        condition=models.Q(("started_at__isnull", False)),
+                        fields=["started_at"],
+                        name="job_started",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["queued", "held", "running", "done", "failed", "cancelled"])
+                        ),
+                        name="job_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("lease_expires_at__isnull", False),
+                                ("started_at__isnull", False),
+                                ("state", "running"),
+                            ),
+                            models.Q(
+                                models.Q(("state", "running"), _negated=True),
+                                ("lease_expires_at", None),
+                                ("worker", ""),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="job_lease_while_running",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("finished_at__isnull", False), ("state__in", ("done", "failed", "cancelled"))
+                            ),
+                            models.Q(("state__in", ("queued", "held", "running")), ("finished_at", None)),
+                            _connector="OR",
+                        ),
+                        name="job_finished_at_when_finished",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "failed"), _negated=True),
+                            ("error__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="job_failed_says_why",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("step__lte", models.F("total_steps"))),
+                        name="job_step_within_total",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("cost_tflop__gte", 0)), name="job_cost_not_negative"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("idempotency_key", ""), _negated=True),
+                        fields=("owner", "idempotency_key"),
+                        name="job_idempotency",
+                    ),
+                ],
             },
         ),
     ]

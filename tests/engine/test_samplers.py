@@ -198,9 +198,7 @@ def test_own_samplers_equal_reference_loops(name: str, steps: int) -> None:
 @pytest.mark.parametrize("schedule", ["uniform", "karras"])
 @pytest.mark.parametrize("steps", [1, 2, 4, 15])
 def test_lms_equals_diffusers(steps: int, schedule: str) -> None:
-    reference: Any = LMSDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
-    )
+    reference: Any = LMSDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
     reference.set_timesteps(steps)
     reference.sigmas = torch.tensor(schedule_sigmas(schedule, LEVELS, steps))
     reference.set_begin_index(0)
