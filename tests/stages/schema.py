@@ -23,7 +23,7 @@ def main(*, write: bool) -> int:
     if write:
         OPENAPI.write_text(description)
     stale = [] if OPENAPI.is_file() and OPENAPI.read_text() == description else [OPENAPI]
-    types = _types_of(OPENAPI) if not stale else ""
+    types = _types_of_the_description() if not stale else ""
     if write:
         TYPES.write_text(types)
     if not stale and TYPES.read_text() != types:
@@ -44,18 +44,11 @@ def _description_of_the_code() -> str:
     return done.stdout
 
 
-def _types_of(description: Path) -> str:
+def _types_of_the_description() -> str:
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "schema.d.ts"
-        npm_run(
-            "exec",
-            "--",
-            "openapi-typescript",
-            str(description),
-            "-o",
-            str(made),
-            failure="openapi-typescript failed.",
-        )
+        # The package's own script knows the switches.
+        npm_run("run", "--silent", "schema", "--", "-o", str(made), failure="openapi-typescript failed.")
         return made.read_text()
 
 

@@ -211,14 +211,14 @@ export interface components {
              * Fields
              * @default {}
              */
-            fields: {
+            fields?: {
                 [key: string]: string;
             };
             /**
              * Hint
              * @default
              */
-            hint: string;
+            hint?: string;
             /** Message */
             message: string;
         };
@@ -231,23 +231,23 @@ export interface components {
              * Batch Size
              * @default 1
              */
-            batch_size: number;
+            batch_size?: number;
             /**
              * Cfg Scale
              * @default 7.5
              */
-            cfg_scale: number;
+            cfg_scale?: number;
             /**
              * Clip Skip
              * @description CLIP layers to leave out; 0 is none.
              * @default 0
              */
-            clip_skip: number;
+            clip_skip?: number;
             /**
              * Height
              * @default 512
              */
-            height: number;
+            height?: number;
             /**
              * Model
              * @description Name or id; empty for the default.
@@ -257,41 +257,41 @@ export interface components {
              * Negative Prompt
              * @default
              */
-            negative_prompt: string;
+            negative_prompt?: string;
             /** Prompt */
             prompt: string;
             /**
              * Sampler
              * @default Euler
              */
-            sampler: string;
+            sampler?: string;
             /**
              * Scheduler
              * @default Automatic
              */
-            scheduler: string;
+            scheduler?: string;
             /**
              * Seed
              * @description -1 for a random one.
              * @default -1
              */
-            seed: number;
+            seed?: number;
             /**
              * Steps
              * @default 20
              */
-            steps: number;
+            steps?: number;
             /**
              * Task
              * @default txt2img
              * @constant
              */
-            task: "txt2img";
+            task?: "txt2img";
             /**
              * Width
              * @default 512
              */
-            width: number;
+            width?: number;
         };
         /**
          * ImageFilters
@@ -309,13 +309,13 @@ export interface components {
              * Limit
              * @default 40
              */
-            limit: number;
+            limit?: number;
             /**
              * Q
              * @description Words that all occur in the prompt, in any case.
              * @default
              */
-            q: string;
+            q?: string;
             /** Task */
             task?: string | null;
         };
@@ -402,7 +402,7 @@ export interface components {
              * Limit
              * @default 40
              */
-            limit: number;
+            limit?: number;
             /**
              * State
              * @description `active`, `finished`, one state, or nothing for all.

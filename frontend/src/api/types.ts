@@ -1,6 +1,6 @@
 /**
  * The types of the wire; every module takes them from here. The shapes of HTTP come from schema.d.ts, which is made of
- * the server's own description (`npm run schema`); the socket's messages follow docs/protocol.md.
+ * the server's own description (`python -m tests.stages.schema --write`); the socket's messages follow docs/protocol.md.
  * Times are ISO 8601 in UTC, ids are UUIDv7.
  */
 
