@@ -13,6 +13,7 @@ Threads of such a process:
   memory, from where the *publisher's thread* sends the newest.
 """
 
+import atexit
 import logging
 import os
 import secrets
@@ -243,6 +244,11 @@ class Worker:
 
     # --- Stopping ----------------------------------------------------------------------------------------
 
+    @property
+    def stopped(self) -> bool:
+        """Whether ``stop`` has finished its work."""
+        return self._stopped
+
     def stop(self, timeout: float = 5.0) -> None:
         """Claim no more, give the running jobs back to the queue, end the engine.
 
@@ -319,12 +325,20 @@ def worker_begin() -> None:
     """Start this process's worker and follow the life of the Celery worker that it is."""
     signals.worker_shutting_down.connect(_on_shutting_down, weak=False)
     signals.worker_shutdown.connect(_on_shutdown, weak=False)
+    atexit.register(_leave_at_once)
     worker_get()
 
 
 def _on_shutting_down(**_kwargs: object) -> None:
     # Called in a signal handler of the main thread, which must not wait for a lock: another thread does it.
     threading.Thread(target=worker_stop, name="worker-stop").start()
+
+
+def _leave_at_once() -> None:
+    """Once all is stopped, skip the interpreter's own end: PyTorch's libraries take seconds to unload."""
+    if _worker is not None and _worker.stopped:
+        logging.shutdown()
+        os._exit(0)
 
 
 def _on_shutdown(**_kwargs: object) -> None:

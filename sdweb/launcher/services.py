@@ -25,8 +25,12 @@ def portal_services(options: Options, env: Mapping[str, str]) -> list[Service]:
 
 
 def _web(options: Options) -> tuple[str, ...]:
+    # Daphne's own limit would close the socket of somebody who sends a picture that is too large; the
+    # portal's (8 MiB) answers with an error. Beyond this one nobody gets an answer.
+    limits = "--websocket-max-message-size 33554432 --websocket-max-frame-size 33554432"
     words = (
-        f"-m daphne -b {options.host} -p {options.port} --no-server-name --verbosity 0 sdweb.asgi:application"
+        f"-m daphne -b {options.host} -p {options.port} --no-server-name --verbosity 0 {limits}"
+        " sdweb.asgi:application"
     )
     return (str(venv_bin("python")), *words.split())
 
