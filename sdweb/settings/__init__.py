@@ -110,7 +110,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
         # Publish and subscribe, measured 2 to 5 times cheaper than the layer with stored messages. It keeps
         # nothing for those who come late: they get a snapshot from the database.
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "BACKEND": "sdweb.channel_layer.PortalChannelLayer",
         "CONFIG": {
             "prefix": "sdweb",
             "hosts": [{"address": REDIS_URL, "socket_connect_timeout": REDIS_CONNECT_SECONDS}],
