@@ -124,11 +124,6 @@ class Job(models.Model):
         return f"{self.id} ({self.state})"
 
     @property
-    def is_finished(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.state in FINISHED_STATES
-
-    @property
     def waited(self) -> timedelta:
         """From the request until the last attempt began, or until now."""
         return (self.started_at or timezone.now()) - self.created_at

@@ -1,7 +1,6 @@
 """Jobs as their owners see them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from gallery.api import image_out
 from gallery.models import Image
@@ -48,8 +47,3 @@ def _remaining_seconds(job: Job, forecast: Forecast) -> float | None:
     if not forecast.tflops or not job.total_steps:
         return None
     return round(job.cost_tflop * (1.0 - job.step / job.total_steps) / forecast.tflops, 1)
-
-
-def job_dict(job: JobOut) -> dict[str, Any]:
-    """The JSON form."""
-    return job.model_dump(mode="json")
