@@ -1,1 +1,1 @@
-"""Trains the demo checkpoint: a tiny Stable Diffusion 1.x-layout model on emoji."""
+"""Trains the demo family: tiny real models, in the formats of the big ones, on openly licensed emoji."""

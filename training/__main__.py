@@ -1,200 +1,120 @@
-# mypy: disable-error-code="no-untyped-call,no-any-return"
-# torch and diffusers publish only part of their types.
-"""`python -m training base` trains, exports and scores the demo checkpoint.
+"""Train, export and measure the demo family.
 
-The stages can also be run one by one, in the order of `STAGES`; each goes on from what
-the state folder holds.
+`python -m training all` trains every part that is not trained yet, `python -m training clip` one part,
+`python -m training base.unet` one stage of it; each goes on from what the state folder holds.
+`python -m training measure` prints the table of measured effects of the shipped files;
+`python -m training cards` writes the cards and the manifest again.
 """
 
 import argparse
-import json
 import logging
+import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from transformers import CLIPTokenizer
+from training.cards import table, write_card
+from training.family import Figure, Part, Run, family
+from training.manifest import write_manifest
+from training.scores import Score, read_scores, write_scores
 
-from .captions import vocabulary
-from .card import write_card
-from .decoder import DecoderConfig, train_decoder
-from .evaluate import GUIDANCE, contact_sheet, judge_accuracy, load, psnr, random_prompts, score, time_one
-from .export import export_pipeline, write_manifest
-from .latents import build_cache, scaling_factor
-from .subjects import DISTRACTORS
-from .text import TextConfig, build_text_encoder, train_text
-from .tokenizer import build_tokenizer
-from .unet import Captions, UnetConfig, build_unet, train_unet
-from .vae import VaeConfig, build_vae, train_vae
-from .workers import LOG, load_state
-
-SCENE_SEED, PREVIEW_SEED, SCORE_SEED = 11, 12, 5000
+DEMO = Path(__file__).parents[1] / "models_hub" / "demo"
+DOCS = Path(__file__).parents[1] / "docs" / "images"
+LICENCE = Path(__file__).with_name("OFL-1.1.txt")
 
 
-@dataclass(frozen=True)
-class Run:
-    """Where a run reads and writes, and how long its stages may take."""
-
-    state: Path
-    output: Path
-    sheet: Path
-    emoji_data: Path
-    scenes: int
-    vae_minutes: float
-    text_minutes: float
-    unet_minutes: float
-    decoder_minutes: float
-    workers: int
+def hardware() -> str:
+    """The processor, for the cards: "2 cores, AMD EPYC"."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "CPU")
+    return f"{os.cpu_count()} cores, {model}"
 
 
-def _vae(run: Run) -> None:
-    train_vae(VaeConfig(run.state, run.emoji_data, run.vae_minutes, run.workers))
+def train(run: Run, part: Part, stage: str = "") -> None:
+    """Run one stage, or all of a part, and write down how it was trained."""
+    for name, work in part.stages.items():
+        if stage in {"", name}:
+            work(run)
+    if not (run.demo / part.entry.path).exists():
+        return
+    scores = read_scores(run.demo)
+    score = scores.setdefault(part.name, Score())
+    score.facts = {**part.facts(run), "hardware": hardware()}
+    write_scores(run.demo, scores)
 
 
-def _text(run: Run) -> None:
-    tokenizer = build_tokenizer(run.state / "tokenizer", vocabulary())
-    train_text(TextConfig(run.state, run.text_minutes), tokenizer)
+def measure(run: Run, parts: list[Part]) -> None:
+    """Measure the shipped files, print the tables and store the figures."""
+    for part in parts:
+        figures = part.measure(run)
+        scores = read_scores(run.demo)  # read late: another process may measure another part
+        score = scores.setdefault(part.name, Score())
+        score.figures = figures
+        score.measured = f"{datetime.now(tz=UTC).date().isoformat()}, {hardware()}"
+        write_scores(run.demo, scores)
+        show(part, figures)
 
 
-def _trained_vae(run: Run, *, sharpened: bool = False) -> AutoencoderKL:
-    vae = build_vae()
-    vae.load_state_dict(load_state(run.state / "vae.pt")["model"])
-    stored = load_state(run.state / "decoder.pt") if sharpened else {}
-    if stored:
-        vae.decoder.load_state_dict(stored["average"])
-    return vae.eval()
+def show(part: Part, figures: list[Figure]) -> None:
+    """Print one part's table."""
+    print(f"\n{part.entry.name} ({part.name})\n", *table(figures), sep="\n", flush=True)  # noqa: T201
 
 
-def _captions(run: Run) -> tuple[CLIPTokenizer, Captions]:
-    tokenizer = CLIPTokenizer.from_pretrained(str(run.state / "tokenizer"))
-    encoder = build_text_encoder(tokenizer)
-    encoder.load_state_dict(load_state(run.state / "text.pt")["model"])
-    return tokenizer, Captions(tokenizer, encoder)
+def cards(run: Run, parts: dict[str, Part]) -> None:
+    """Write the cards of everything that ships, the licence, and the manifest."""
+    scores = read_scores(run.demo)
+    for name, part in parts.items():
+        if (run.demo / part.entry.path).exists():
+            score = scores.get(name, Score())
+            facts = {**score.facts, "measured": score.measured} if score.measured else score.facts
+            write_card(run.demo, part.card, part.entry, score.figures, facts)
+    licence = LICENCE.read_text(encoding="utf-8")
+    (run.demo / "LICENSE").write_text(licence, encoding="utf-8")
+    write_manifest(run.demo, [part.entry for part in parts.values()])
 
 
-def _latents(run: Run) -> torch.Tensor:
-    return build_cache(run.state, _trained_vae(run), run.scenes, SCENE_SEED).float()
+def _budgets(given: list[str]) -> dict[str, float]:
+    pairs = (one.partition("=") for one in given)
+    return {name: float(value) for name, _, value in pairs}
 
 
-def _unet(run: Run) -> None:
-    latents = _latents(run)
-    config = UnetConfig(run.state, run.unet_minutes, run.workers, scene_seed=SCENE_SEED)
-    train_unet(config, latents * scaling_factor(latents), _captions(run)[1])
-
-
-def _decoder(run: Run) -> None:
-    latents, vae = _latents(run), _trained_vae(run)
-    scale = scaling_factor(latents)
-    vae.register_to_config(scaling_factor=scale)
-    config = DecoderConfig(run.state, run.emoji_data, run.decoder_minutes, scene_seed=SCENE_SEED)
-    train_decoder(config, vae, latents * scale, _captions(run)[1])
-
-
-def _export(run: Run) -> None:
-    vae = _trained_vae(run, sharpened=True)
-    vae.register_to_config(scaling_factor=scaling_factor(_latents(run)))
-    tokenizer, captions = _captions(run)
-    unet = build_unet()
-    unet.load_state_dict(load_state(run.state / "unet.pt")["average"])
-    export_pipeline(run.output, vae, captions.encoder, tokenizer, unet, PREVIEW_SEED)
-    write_manifest(run.output.parent / "manifest.json", run.output)
-
-
-def _tables(run: Run) -> dict[str, dict[str, Any]]:
-    """Scores on random and on held-out prompts, at two guidance scales."""
-    pipeline, found = load(run.output), {}
-    for guidance in (GUIDANCE, 7.5):
-        for label, unseen in (("Random", False), ("Held-out pairs", True)):
-            asked = random_prompts(100, SCORE_SEED + unseen, unseen=unseen)
-            part = score(pipeline, asked, SCORE_SEED, guidance)
-            LOG.info(
-                "%s, guidance %g: background %.2f subject %.2f",
-                label,
-                guidance,
-                part["background"],
-                part["subject_top1"],
-            )
-            found[f"{label}, guidance {guidance:g}"] = part
-    return found
-
-
-def _evaluate(run: Run) -> None:
-    vae = load(run.output).vae
-    states = {name: load_state(run.state / f"{name}.pt") for name in STAGES}
-    scores = {
-        "date": datetime.now(tz=UTC).date().isoformat(),
-        "guidance": GUIDANCE,
-        "seconds": time_one(run.output),
-        "psnr": psnr(vae, PREVIEW_SEED),
-        "judge_accuracy": judge_accuracy(vae, PREVIEW_SEED),
-        "distractors": len(DISTRACTORS),
-        "tables": _tables(run),
-        "samples": int(states["unet"].get("samples", 0)),
-        "steps": {name: int(state["step"]) for name, state in states.items() if state},
-    }
-    path = run.state / "scores.json"
-    path.write_text(json.dumps(scores, ensure_ascii=False, indent=1), encoding="utf-8")
-    contact_sheet(load(run.output), run.sheet)
-    write_card(run.output, scores)
-    write_manifest(run.output.parent / "manifest.json", run.output)
-
-
-STAGES: dict[str, Callable[[Run], None]] = {
-    "vae": _vae,
-    "text": _text,
-    "unet": _unet,
-    "decoder": _decoder,
-    "export": _export,
-    "evaluate": _evaluate,
-}
-
-
-def parse(arguments: list[str] | None = None) -> tuple[str, Run]:
+def parse(arguments: list[str] | None = None) -> tuple[list[str], Run]:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    parser.add_argument("stage", choices=["base", *STAGES])
+    parser.add_argument("what", nargs="+", help="all, measure [PART ...], cards, PART or PART.STAGE")
     parser.add_argument("--state-dir", type=Path, default=Path("data/training"))
-    parser.add_argument("--output", type=Path, default=Path("models_hub/demo/base"))
-    parser.add_argument("--sheet", type=Path, default=Path("docs/images/demo-contact-sheet.png"))
-    parser.add_argument(
-        "--emoji-data", type=Path, required=True, help="en/data.json of the npm package emojibase-data"
-    )
-    parser.add_argument("--scenes", type=int, default=12288)
-    parser.add_argument("--vae-minutes", type=float, default=20.0)
-    parser.add_argument("--text-minutes", type=float, default=2.0)
-    parser.add_argument("--unet-minutes", type=float, default=90.0)
-    parser.add_argument("--decoder-minutes", type=float, default=45.0)
+    parser.add_argument("--demo", type=Path, default=DEMO, help="where the finished models go")
+    parser.add_argument("--docs", type=Path, default=DOCS, help="where the contact sheets go")
+    parser.add_argument("--emoji-data", type=Path, help="en/data.json of the npm package emojibase-data")
     parser.add_argument("--workers", type=int, default=2, help="one-thread training processes")
+    parser.add_argument(
+        "--minutes", action="append", default=[], metavar="PART.STAGE=N", help="another budget for a stage"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget the state folder first")
     given = parser.parse_args(arguments)
     if given.fresh:
         shutil.rmtree(given.state_dir, ignore_errors=True)
-    return given.stage, Run(
-        given.state_dir,
-        given.output,
-        given.sheet,
-        given.emoji_data,
-        given.scenes,
-        given.vae_minutes,
-        given.text_minutes,
-        given.unet_minutes,
-        given.decoder_minutes,
-        given.workers,
+    run = Run(
+        given.state_dir, given.demo, given.docs, given.emoji_data, given.workers, _budgets(given.minutes)
     )
+    return given.what, run
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one stage, or all of them."""
-    stage, run = parse(arguments)
+    """Do what the command line says."""
+    (what, *names), run = parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    run.state.mkdir(parents=True, exist_ok=True)
-    for name in STAGES if stage == "base" else (stage,):
-        STAGES[name](run)
+    parts = family()
+    chosen = [parts[name] for name in names] or list(parts.values())
+    if what == "measure":
+        measure(run, chosen)
+    elif what == "all":
+        for part in chosen:
+            train(run, part)
+    elif what != "cards":
+        name, _, stage = what.partition(".")
+        train(run, parts[name], stage)
+    cards(run, parts)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,11 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from .art import SIZE, Floats, draw_scene, scene_of, to_array
-from .captions import caption
+from training.data.art import SIZE, Floats, draw_scene, scene_of, to_array
+from training.data.captions import caption
+from training.data.subjects import COLOURS, SUBJECTS, held_out
+
 from .judge import NAMES, border_colour, ranking
-from .subjects import COLOURS, SUBJECTS, held_out
 
 STEPS = 20
 GUIDANCE = 5.0

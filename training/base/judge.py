@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .art import SIZE, Floats, sprite
-from .subjects import DISTRACTORS, SUBJECTS
+from training.data.art import SIZE, Floats, sprite
+from training.data.subjects import DISTRACTORS, SUBJECTS
 
 NAMES = (*(subject.emoji for subject in SUBJECTS), *DISTRACTORS)
 SIDE = 32

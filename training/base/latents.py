@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-from .art import Floats, draw_scene, scene_of, to_array
-from .workers import LOG
+from training.data.art import Floats, draw_scene, scene_of, to_array
+from training.fitting.workers import LOG
 
 TARGET_STD = 0.5  # smaller than usual: then the noise hides flat colours, and the text decides
 

@@ -20,13 +20,14 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import nn
 
-from .art import Floats, draw_scene, extra_emoji, scene_of, to_array, varied_picture
-from .captions import caption
+from training.data.art import Floats, draw_scene, extra_emoji, scene_of, to_array, varied_picture
+from training.data.captions import caption
+from training.fitting.muon import Pair
+from training.fitting.workers import LOG, Clock, Saver, load_state, save_state
+
 from .latents import encode, scale_of
-from .muon import Pair
 from .unet import Captions, build_unet, signal_and_noise
 from .vae import picture_loss
-from .workers import LOG, Clock, Saver, load_state, save_state
 
 BATCH = 6
 EMA = 0.995

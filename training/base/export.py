@@ -2,7 +2,6 @@
 # torch and diffusers publish only part of their types.
 """Stage 6: the diffusers folder, its preview factors, and the manifest with checksums."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,11 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import Stabl
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from .art import draw_scene, scene_of, to_array
+from training.data.art import draw_scene, scene_of, to_array
+from training.fitting.workers import LOG
+
 from .latents import encode, scale_of
 from .unet import BETA_END, BETA_START, STEPS
-from .workers import LOG
-
-LICENCE = "OFL-1.1"
-DESCRIPTION = (
-    "A tiny model of Stable Diffusion 1.x layout that draws emoji on coloured "
-    "backgrounds from English and Ukrainian prompts"
-)
 
 
 def build_scheduler() -> EulerDiscreteScheduler:
@@ -107,29 +101,3 @@ def export_pipeline(
             (folder / "tokenizer" / kept).write_bytes(source.read_bytes())
     _complete_scheduler_config(folder / "scheduler" / "scheduler_config.json")
     (folder / "preview.json").write_text(json.dumps(factors, indent=1) + "\n", encoding="utf-8")
-
-
-def write_manifest(path: Path, folder: Path) -> None:
-    """Describe the exported model, with the SHA-256 of each of its files."""
-    files = {
-        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
-    manifest = {
-        "version": 1,
-        "models": [
-            {
-                "name": "Demo emoji",
-                "kind": "checkpoint",
-                "family": "sd15",
-                "format": "diffusers",
-                "path": folder.name,
-                "license": LICENCE,
-                "native_size": 128,
-                "description": DESCRIPTION,
-                "files": files,
-            }
-        ],
-    }
-    path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

@@ -15,11 +15,12 @@ from torch import nn
 from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from .art import scene_of
-from .captions import caption, empty_caption
-from .muon import Pair
+from training.data.art import scene_of
+from training.data.captions import caption, empty_caption
+from training.fitting.muon import Pair
+from training.fitting.workers import LOG, Clock, Saver, load_state, run_workers, save_state
+
 from .text import tokenise
-from .workers import LOG, Clock, Saver, load_state, run_workers, save_state
 
 BATCH = 32
 STEPS = 1000

@@ -16,10 +16,11 @@ from torch import nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from .captions import caption, empty_caption
-from .subjects import COLOURS, SUBJECTS
+from training.data.captions import caption, empty_caption
+from training.data.subjects import COLOURS, SUBJECTS
+from training.fitting.workers import LOG, Clock, Saver, load_state, save_state
+
 from .vae import learning_rate
-from .workers import LOG, Clock, Saver, load_state, save_state
 
 LENGTH = 77
 BATCH = 64

@@ -12,9 +12,9 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch.nn import functional
 
-from .art import SIZE, extra_emoji, to_array, varied_picture
-from .muon import Pair
-from .workers import LOG, Clock, Saver, load_state, run_workers, save_state
+from training.data.art import SIZE, extra_emoji, to_array, varied_picture
+from training.fitting.muon import Pair
+from training.fitting.workers import LOG, Clock, Saver, load_state, run_workers, save_state
 
 KL_WEIGHT = 1e-4
 EDGE_WEIGHT = 0.5

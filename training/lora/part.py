@@ -1,0 +1,5 @@
+"""Not trained yet."""
+
+from training.family import Part
+
+PARTS: tuple[Part, ...] = ()
