@@ -78,6 +78,16 @@ def _budgets(given: list[str]) -> dict[str, float]:
     return {name: float(value) for name, _, value in pairs}
 
 
+def _part(parts: dict[str, Part], what: str) -> tuple[Part, str]:
+    """The part, and perhaps its stage, called "part.stage". Raises SystemExit for any other word."""
+    name, _, stage = what.partition(".")
+    if name not in parts:
+        raise SystemExit(f"there is no part {name!r}; there are: {', '.join(parts)}")
+    if stage and stage not in parts[name].stages:
+        raise SystemExit(f"{name} has no stage {stage!r}; there are: {', '.join(parts[name].stages)}")
+    return parts[name], stage
+
+
 def parse(arguments: list[str] | None = None) -> tuple[list[str], Run]:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
@@ -105,15 +115,13 @@ def main(arguments: list[str] | None = None) -> None:
     (what, *names), run = parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     parts = family()
-    chosen = [parts[name] for name in names] or list(parts.values())
     if what == "measure":
-        measure(run, chosen)
+        measure(run, [_part(parts, name)[0] for name in names] or list(parts.values()))
     elif what == "all":
-        for part in chosen:
+        for part in parts.values():
             train(run, part)
     elif what != "cards":
-        name, _, stage = what.partition(".")
-        train(run, parts[name], stage)
+        train(run, *_part(parts, what))
     cards(run, parts)
 
 

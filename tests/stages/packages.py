@@ -1,14 +1,16 @@
-"""Debian packages that the tests need: servers and a browser."""
+"""Debian packages that the tests need: servers, a browser, the emoji that the demo models are measured on."""
 
 import os
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from sdweb.launcher.console import LaunchError, detail, step
 from sdweb.launcher.redis_server import server_binary
 from sdweb.launcher.shell import clean_environment, run_reporting, succeeds
 from tests.stages.servers import postgres_binaries
 
+EMOJI_FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -23,6 +25,7 @@ class Need:
 REDIS = Need("redis", "redis-server")
 POSTGRES = Need("postgres", "postgresql")
 CHROMIUM = Need("chromium", "chromium")
+EMOJI = Need("emoji", "fonts-noto-color-emoji")
 
 
 def browser_path() -> str:
@@ -52,4 +55,4 @@ def _is_there(need: Need) -> bool:
         return server_binary() is not None
     if need is POSTGRES:
         return postgres_binaries() is not None
-    return bool(browser_path())
+    return EMOJI_FONT.is_file() if need is EMOJI else bool(browser_path())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sdweb.launcher.node import npm_command
 from sdweb.launcher.paths import FRONTEND, ROOT, venv_bin
-from tests.stages.packages import CHROMIUM, POSTGRES, REDIS, Need
+from tests.stages.packages import CHROMIUM, EMOJI, POSTGRES, REDIS, Need
 
 DATABASE_TESTS = ("accounts", "gallery", "generation", "models_hub")
 REAL_PROCESSES = ("integration", "faults", "e2e")
@@ -42,7 +42,7 @@ STAGES = (
     Stage("types", "mypy --strict"),
     Stage("contracts", "import-linter: who may import whom"),
     Stage("frontend", "API schema, eslint, prettier, tsc, vitest, build"),
-    Stage("unit", "everything that needs no server, on SQLite", interface=True),
+    Stage("unit", "everything that needs no server, on SQLite", frozenset({EMOJI}), interface=True),
     Stage("postgres", "the database code again, on PostgreSQL", frozenset({POSTGRES})),
     Stage("integration", "the whole portal with real workers, on both databases", SERVERS, interface=True),
     Stage("faults", "kill -9, a flushed and restarted Redis", SERVERS, interface=True),

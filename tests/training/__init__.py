@@ -1,0 +1,1 @@
+"""The demo family, through the libraries that its formats come from."""
