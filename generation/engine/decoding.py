@@ -18,7 +18,7 @@ def picture_decode(checkpoint: "Checkpoint", latents: torch.Tensor) -> Image.Ima
     """
     vae = checkpoint.vae
     scaled = latents / vae.config["scaling_factor"] + (vae.config.get("shift_factor") or 0.0)
-    pixels: torch.Tensor = vae.decode(scaled.to(checkpoint.dtype), return_dict=False)[0][0].float()
+    pixels: torch.Tensor = vae.decode(scaled.to(vae.dtype), return_dict=False)[0][0].float()
     if not torch.isfinite(pixels).all():
         raise EngineError(
             "not_finite",

@@ -16,6 +16,7 @@ from generation.engine.samplers import Sampler, predicted_x0
 
 if TYPE_CHECKING:
     from generation.engine.checkpoints.components import Checkpoint
+    from generation.engine.conditioning import Condition
 
 BUCKETS: Final = (1, 2, 4, 8, 16)
 """Padded batch sizes. Few, so that kernels chosen by shape (and the low bits they decide) vary little."""
@@ -53,8 +54,8 @@ class Row:
     latents: torch.Tensor
     """``[1, 4, height / 8, width / 8]``, fp32, on the device."""
     guidance: float
-    positive: torch.Tensor
-    negative: torch.Tensor | None
+    positive: "Condition"
+    negative: "Condition | None"
     step: int = 0
     """Denoiser calls done."""
     served: int = -1
@@ -135,13 +136,18 @@ def predict(
     padded = [*rows, *[rows[0]] * padding]
     sample = torch.cat([*inputs, *[inputs[0]] * padding]).to(checkpoint.dtype)
     timesteps = torch.stack([row.timestep.to(torch.float32) for row in padded]).to(sample.device)
-    text = [row.positive for row in padded]
+    conditions = [row.positive for row in padded]
     if rows[0].key.guided:
         sample, timesteps = torch.cat([sample, sample]), torch.cat([timesteps, timesteps])
-        text = [*(row.negative for row in padded if row.negative is not None), *text]
-    output = checkpoint.unet(sample, timesteps, encoder_hidden_states=torch.cat(text), return_dict=False)[
-        0
-    ].float()
+        conditions = [*(row.negative for row in padded if row.negative is not None), *conditions]
+    added = {name: torch.cat([each.added[name] for each in conditions]) for name in conditions[0].added}
+    output = checkpoint.unet(
+        sample,
+        timesteps,
+        encoder_hidden_states=torch.cat([each.text for each in conditions]),
+        added_cond_kwargs=added or None,
+        return_dict=False,
+    )[0].float()
     if not rows[0].key.guided:
         return [Prediction(part, None) for part in output[: len(rows)].split(1)]
     unconditional, conditional = (half.split(1) for half in output.chunk(2))

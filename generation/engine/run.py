@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from generation.engine.devices import engine_error
 from generation.engine.errors import EngineError, GenerationCancelled
-from generation.engine.preview import LatentColours, preview_jpeg
+from generation.engine.preview import Painter, preview_jpeg
 from generation.engine.rows import Row
 from generation.engine.spec import (
     GenerationRequest,
@@ -47,7 +47,7 @@ class Run:
     """The model cache's key while the run holds a lease on it."""
     rows: list[Row] = field(default_factory=list)
     images: "list[Image]" = field(default_factory=list)
-    colours: LatentColours | None = None
+    painter: Painter | None = None
     previewed: float = 0.0
 
     @property
@@ -130,12 +130,12 @@ class Run:
 
     def _preview(self, side: int) -> bytes | None:
         """All rows in one JPEG, from their last predicted pictures; None when drawing it failed."""
-        if self.colours is None:
+        if self.painter is None:
             return None
         self.previewed = monotonic()
         size = (self.request.width, self.request.height)
         try:
-            pictures = [None if row.x0 is None else self.colours.image(row.x0) for row in self.rows]
+            pictures = [None if row.x0 is None else self.painter.image(row.x0) for row in self.rows]
             return preview_jpeg(pictures, size, side)
         except Exception:  # a preview is never worth a picture
             logger.exception("A preview could not be made.")

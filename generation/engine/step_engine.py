@@ -20,7 +20,7 @@ from generation.engine.devices import device_resolve, dtype_resolve, memory_retr
 from generation.engine.errors import EngineError
 from generation.engine.model_cache import ModelCache, cache_key
 from generation.engine.preparation import Preparer
-from generation.engine.preview import latent_colours
+from generation.engine.preview import painter_for
 from generation.engine.rows import BUCKETS
 from generation.engine.run import Run
 from generation.engine.spec import (
@@ -210,7 +210,7 @@ class _Floor:
         if checkpoint is None or run.ended:
             return
         run.loaded = monotonic()
-        run.colours = latent_colours(checkpoint.preview)
+        run.painter = painter_for(checkpoint)
         model = run.model
         run.rows = memory_retry(
             lambda: self._preparer.rows(run, run.request, model, checkpoint), self.cache.evict_idle

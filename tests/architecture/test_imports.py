@@ -48,7 +48,8 @@ def test_the_engine_is_free_of_django(tmp_path: Path) -> None:
 def test_the_engines_contracts_need_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys, generation.engine.spec, generation.engine.errors, generation.engine.catalog,"
-        "generation.engine.infotext; print('torch' in sys.modules)"
+        "generation.engine.infotext, generation.engine.prompts, generation.engine.enhancer;"
+        "print('torch' in sys.modules)"
     )
     assert run_bare(code, tmp_path) == "False"
 

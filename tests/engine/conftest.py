@@ -13,7 +13,7 @@ from generation.engine.checkpoints.components import Checkpoint
 from generation.engine.decoding import picture_decode
 from generation.engine.spec import CheckpointRef, EngineConfig, GenerationRequest
 from generation.engine.step_engine import StepEngine
-from tests.engine.tiny import SIDE, tiny_folder, tiny_single_file
+from tests.engine.tiny import SIDE, tiny_folder, tiny_single_file, tiny_xl_folder, tiny_xl_single_file
 
 TIMEOUT = 180.0
 """Seconds a test waits for a future before it calls the engine stuck."""
@@ -40,6 +40,16 @@ def tiny_other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_file(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_single_file(tiny, tmp_path_factory.mktemp("models") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="session")
+def tiny_xl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_xl_folder(tmp_path_factory.mktemp("models") / "tiny_xl")
+
+
+@pytest.fixture(scope="session")
+def tiny_xl_file(tiny_xl: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_xl_single_file(tiny_xl, tmp_path_factory.mktemp("models") / "tiny_xl.safetensors")
 
 
 class MakeRequest(Protocol):

@@ -38,7 +38,9 @@ def test_the_engine_is_a_library() -> None:
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
 
 
-@pytest.mark.parametrize("module", ["spec", "errors", "catalog", "infotext", "checkpoints", "cli"])
+@pytest.mark.parametrize(
+    "module", ["spec", "errors", "catalog", "infotext", "prompts", "enhancer", "checkpoints", "cli"]
+)
 def test_the_web_tiers_modules_need_no_torch(module: str) -> None:
     script = (
         f"import sys, generation.engine.{module}\n"
@@ -48,14 +50,15 @@ def test_the_web_tiers_modules_need_no_torch(module: str) -> None:
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
 
 
-def test_detecting_needs_no_torch(tiny: Path, tiny_file: Path) -> None:
+def test_detecting_needs_no_torch(tiny: Path, tiny_file: Path, tiny_xl: Path, tiny_xl_file: Path) -> None:
+    paths = [str(path) for path in (tiny, tiny_file, tiny_xl, tiny_xl_file)]
     script = (
         "import sys, pathlib\n"
         "from generation.engine.checkpoints import detect\n"
-        f"print([detect(pathlib.Path(path)).family for path in ({str(tiny)!r}, {str(tiny_file)!r})])\n"
+        f"print([detect(pathlib.Path(path)).family for path in {paths!r}])\n"
         "print('torch' in sys.modules)\n"
     )
-    assert python("-c", script).stdout.split("\n")[:2] == ["['sd15', 'sd15']", "False"]
+    assert python("-c", script).stdout.split("\n")[:2] == ["['sd15', 'sd15', 'sdxl', 'sdxl']", "False"]
 
 
 def test_the_command_line_paints(tiny: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from generation.engine.checkpoints import detect, ldm_layout, load
 from generation.engine.checkpoints.components import Checkpoint
 from generation.engine.checkpoints.infer import text_config, unet_config, vae_config
+from generation.engine.checkpoints.info import TokenizerSource
 from generation.engine.checkpoints.tokenizer import tokenizer_load
 from generation.engine.errors import EngineError
 from generation.engine.step_engine import StepEngine
@@ -187,7 +188,7 @@ def test_text_shapes_give_clip_large() -> None:
 
 
 def test_the_packaged_vocabulary_is_clips() -> None:
-    tokenizer = tokenizer_load(None, vocabulary_size=49408, model=Path("model.safetensors"))
+    tokenizer = tokenizer_load(TokenizerSource(None), vocabulary_size=49408, model=Path("model.safetensors"))
     assert tokenizer.ids("a photo of a cat") == [320, 1125, 539, 320, 2368]
     assert (tokenizer.bos, tokenizer.eos, tokenizer.pad, tokenizer.comma) == (49406, 49407, 49407, 267)
 
@@ -298,7 +299,7 @@ def test_another_kind_of_file_is_refused_by_name(key: str, said: str, tmp_path: 
 
 @pytest.mark.parametrize(
     ("pipeline", "said"),
-    [("StableDiffusionXLPipeline", "XL"), ("FluxPipeline", "Flux"), ("Other", "unknown")],
+    [("StableDiffusion3Pipeline", "Diffusion 3"), ("FluxPipeline", "Flux"), ("Other", "unknown")],
 )
 def test_another_kind_of_folder_is_refused_by_name(pipeline: str, said: str, folder: Path) -> None:
     (folder / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))

@@ -46,10 +46,10 @@ def test_long_prompts_are_chunks_end_to_end(checkpoint: Checkpoint, make_request
         encoded = Conditioner().encode("tiny", checkpoint, make_request(long, negative_prompt="a cat"))
     assert encoded.chunks == 2
     assert encoded.negative is not None
-    assert encoded.positive.shape == encoded.negative.shape == (1, 154, TEXT_WIDTH)
+    assert encoded.positive.text.shape == encoded.negative.text.shape == (1, 154, TEXT_WIDTH)
     first, second = prompt_chunks(long, checkpoint.tokenizer)
     tokenizer = checkpoint.tokenizer
-    for half, chunk in zip(encoded.positive.chunk(2, dim=1), (first, second), strict=True):
+    for half, chunk in zip(encoded.positive.text.chunk(2, dim=1), (first, second), strict=True):
         ids = [tokenizer.bos, *chunk, *[tokenizer.eos] * (76 - len(chunk))]
         with torch.inference_mode():
             expected = checkpoint.text_encoder(torch.tensor([ids])).last_hidden_state
@@ -64,7 +64,7 @@ def test_the_shorter_prompt_is_filled_with_empty_chunks(
         long = conditioner.encode("tiny", checkpoint, make_request("fox " * 80))
         empty = conditioner.encode("tiny", checkpoint, make_request(""))
     assert long.negative is not None
-    assert torch.equal(long.negative[:, 77:], empty.positive)
+    assert torch.equal(long.negative.text[:, 77:], empty.positive.text)
 
 
 def test_unguided_requests_need_no_negative(checkpoint: Checkpoint, make_request: MakeRequest) -> None:
@@ -82,7 +82,7 @@ def test_what_was_encoded_once_is_remembered(
     first = conditioner.encode("tiny", checkpoint, make_request())
     again = conditioner.encode("tiny", checkpoint, make_request(seed=3))
     assert len(calls) == 2  # the prompt and the empty negative
-    assert torch.equal(first.positive, again.positive)
+    assert torch.equal(first.positive.text, again.positive.text)
     conditioner.encode("tiny", checkpoint, make_request(clip_skip=1))
     conditioner.encode("other model", checkpoint, make_request())
     assert len(calls) == 6

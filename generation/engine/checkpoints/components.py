@@ -1,18 +1,20 @@
 """From parts to live modules: built empty, filled with the file's weights, checked tensor by tensor."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
 
+from generation.engine.checkpoints.families import FAMILIES, Component
 from generation.engine.checkpoints.header import corrupt
-from generation.engine.checkpoints.info import CheckpointInfo, Component, Parts, Tensors
+from generation.engine.checkpoints.info import CheckpointInfo, Parts, Tensors, unsupported
+from generation.engine.checkpoints.preview_decoder import preview_decoder_load
 from generation.engine.checkpoints.tokenizer import Tokenizer, tokenizer_load
 
 if TYPE_CHECKING:
-    from transformers import CLIPTextModel
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +31,31 @@ class Checkpoint:
     scheduler_config: Mapping[str, Any]
     preview: Mapping[str, Any] | None
     dtype: torch.dtype
+    """The denoiser's; the VAE's may be wider."""
+    text_encoder_2: "CLIPTextModelWithProjection | None" = None
+    """SDXL's second text encoder; likewise its tokenizer."""
+    tokenizer_2: Tokenizer | None = None
+    preview_decoder: Any | None = None
+    """A fast decoder for previews, where the checkpoint brings one."""
+    zeros_for_empty_negative: bool = False
+    """Whether an empty negative prompt means zeros instead of the encoded empty text."""
 
     @property
     def nbytes(self) -> int:
         """Memory of the weights in bytes."""
         return sum(p.numel() * p.element_size() for module in self._modules for p in module.parameters())
+
+    @property
+    def is_xl(self) -> bool:
+        return self.info.family == "sdxl"
+
+    @property
+    def text_towers(self) -> tuple[tuple[Any, Tokenizer], ...]:
+        """The text encoders, each with its tokenizer, in the order in which the denoiser reads them."""
+        first: tuple[Any, Tokenizer] = (self.text_encoder, self.tokenizer)
+        if self.text_encoder_2 is None or self.tokenizer_2 is None:
+            return (first,)
+        return (first, (self.text_encoder_2, self.tokenizer_2))
 
     @property
     def vae_scale(self) -> int:
@@ -48,27 +70,59 @@ class Checkpoint:
 
     @property
     def _modules(self) -> tuple[torch.nn.Module, ...]:
-        return (self.unet, self.vae, self.text_encoder)
+        modules = (self.unet, self.vae, self.text_encoder, self.text_encoder_2, self.preview_decoder)
+        return tuple(module for module in modules if module is not None)
 
 
 def build(path: Path, parts: Parts, dtype: torch.dtype) -> Checkpoint:
-    """Load every component on the CPU as ``dtype``; raises ``EngineError("model_corrupt")``."""
-    modules: dict[Component, Any] = {}
-    for component, construct in (("unet", _unet), ("vae", _vae), ("text_encoder", _text_encoder)):
-        name = cast("Component", component)
-        module = construct(parts.configs[name])
-        _fill(path, name, module, parts.read(name), dtype)
-        modules[name] = module
+    """Load every component on the CPU as ``dtype``.
+
+    Raises ``EngineError`` with code ``model_corrupt`` or, where the components do not fit together,
+    ``model_unsupported``.
+    """
+    components = FAMILIES[parts.info.family].components
+    modules: dict[Component, Any] = {name: _CONSTRUCT[name](parts.configs[name]) for name in components}
+    _require_fit(path, modules)
+    for name, module in modules.items():
+        _fill(path, name, module, parts.read(name), _vae_dtype(parts, dtype) if name == "vae" else dtype)
+    tokenizers = {
+        name.replace("text_encoder", "tokenizer"): tokenizer_load(
+            source, vocabulary_size=modules[name].config.vocab_size, model=path
+        )
+        for name, source in parts.tokenizers.items()
+    }
+    fields: dict[str, Any] = {str(name): part for name, part in modules.items()} | tokenizers
     return Checkpoint(
         info=parts.info,
-        tokenizer=tokenizer_load(
-            parts.tokenizer, vocabulary_size=modules["text_encoder"].config.vocab_size, model=path
-        ),
         scheduler_config=parts.scheduler_config,
-        preview=parts.preview,
+        preview=parts.preview or FAMILIES[parts.info.family].preview,
+        preview_decoder=preview_decoder_load(path, parts.configs["vae"], dtype),
         dtype=dtype,
-        **modules,
+        zeros_for_empty_negative=parts.zeros_for_empty_negative,
+        **fields,
     )
+
+
+def _vae_dtype(parts: Parts, dtype: torch.dtype) -> torch.dtype:
+    overflows = FAMILIES[parts.info.family].fp16_overflows and parts.configs["vae"].get("force_upcast", True)
+    return torch.float32 if dtype == torch.float16 and overflows else dtype
+
+
+def _require_fit(path: Path, modules: Mapping[Component, Any]) -> None:
+    """Refuse parts of different families: each may be whole, and they would fail in the first step."""
+    unet = modules["unet"].config
+    encoders = [module.config for name, module in modules.items() if name.startswith("text_encoder")]
+    width = sum(encoder.hidden_size for encoder in encoders)
+    if unet["cross_attention_dim"] != width:
+        wanted = unet["cross_attention_dim"]
+        raise unsupported(path, f"its U-Net wants text of width {wanted}, its text encoders make {width}")
+    wanted = "text_time" if "text_encoder_2" in modules else None
+    if unet["addition_embed_type"] != wanted:
+        raise unsupported(path, "its U-Net is not of the family that its text encoders are of")
+    if wanted:
+        embedded = 6 * unet["addition_time_embed_dim"] + encoders[-1].projection_dim
+        if unet["projection_class_embeddings_input_dim"] != embedded:
+            raise unsupported(path, "its U-Net wants other sizes beside the text than SDXL's six")
 
 
 def _unet(config: Mapping[str, Any]) -> torch.nn.Module:
@@ -90,10 +144,30 @@ def _text_encoder(config: Mapping[str, Any]) -> torch.nn.Module:
 
     with torch.device("meta"):
         encoder = CLIPTextModel(CLIPTextConfig.from_dict(dict(config)))
-    # Numbered positions are computed, not loaded: the only values that a file need not hold.
-    positions = torch.arange(encoder.config.max_position_embeddings)[None]
-    encoder.embeddings.register_buffer("position_ids", positions, persistent=False)
+    _count_positions(encoder.embeddings, encoder.config.max_position_embeddings)
     return encoder
+
+
+def _text_encoder_2(config: Mapping[str, Any]) -> torch.nn.Module:
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+
+    with torch.device("meta"):
+        encoder = CLIPTextModelWithProjection(CLIPTextConfig.from_dict(dict(config)))
+    _count_positions(encoder.text_model.embeddings, encoder.config.max_position_embeddings)
+    return encoder
+
+
+def _count_positions(embeddings: torch.nn.Module, count: int) -> None:
+    # Numbered positions are computed, not loaded: the only values that a file need not hold.
+    embeddings.register_buffer("position_ids", torch.arange(count)[None], persistent=False)
+
+
+_CONSTRUCT: Final[Mapping[Component, Callable[[Mapping[str, Any]], torch.nn.Module]]] = {
+    "unet": _unet,
+    "vae": _vae,
+    "text_encoder": _text_encoder,
+    "text_encoder_2": _text_encoder_2,
+}
 
 
 def _fill(path: Path, component: str, module: torch.nn.Module, tensors: Tensors, dtype: torch.dtype) -> None:

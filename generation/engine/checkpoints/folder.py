@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from generation.engine.checkpoints.families import FAMILIES, Component, Family
 from generation.engine.checkpoints.header import PICKLE_SUFFIXES, corrupt, header_read, refuse_pickle
 from generation.engine.checkpoints.info import (
-    COMPONENTS,
     CheckpointInfo,
-    Component,
-    Family,
     Parts,
     Tensors,
+    TokenizerSource,
     json_read,
     json_read_if_present,
     native_size,
@@ -25,6 +24,7 @@ _FAMILY_BY_PIPELINE: Final[Mapping[str, Family]] = {
     "StableDiffusion3Pipeline": "sd3",
     "FluxPipeline": "flux",
 }
+_TOKENIZERS: Final[Mapping[Component, str]] = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
 _OLD_ATTENTION_NAMES: Final = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 """VAEs saved before diffusers 0.18, the published SD1.5 among them, name their attention like this."""
 
@@ -56,19 +56,34 @@ def open_parts(path: Path) -> Parts:
     """
     info = inspect(path)
     info.require_runnable(path)
-    configs = {name: json_read(path / name / "config.json") for name in COMPONENTS}
-    require_text_to_image(path, configs["unet"])
-    files = {name: _weight_files(path / name) for name in COMPONENTS}
+    components = FAMILIES[info.family].components
+    configs = {name: _config(path, name) for name in components}
+    scheduler = json_read(path / "scheduler/scheduler_config.json")
+    require_text_to_image(path, configs["unet"], scheduler)
+    files = {name: _weight_files(path / name) for name in components}
     for file in (file for component_files in files.values() for file in component_files):
         header_read(file)
     return Parts(
         info=info,
         configs=configs,
-        scheduler_config=json_read(path / "scheduler/scheduler_config.json"),
+        scheduler_config=scheduler,
         read=lambda component: _read(files[component], component),
-        tokenizer=path / "tokenizer",
+        tokenizers={
+            encoder: TokenizerSource(path / folder)
+            for encoder, folder in _TOKENIZERS.items()
+            if encoder in components
+        },
         preview=json_read_if_present(path / "preview.json"),
+        zeros_for_empty_negative=info.family == "sdxl"
+        and bool(json_read(path / "model_index.json").get("force_zeros_for_empty_prompt", True)),
     )
+
+
+def _config(path: Path, component: Component) -> dict[str, Any]:
+    config = path / component / "config.json"
+    if not config.is_file():
+        raise corrupt(path, f"it has no {component}/config.json")
+    return json_read(config)
 
 
 def _weight_files(component: Path) -> list[Path]:

@@ -1,8 +1,8 @@
 """Component configurations read off tensor shapes, for checkpoints that come without any.
 
 Widths, depths and attention positions are visible in the shapes. What is not (normalisation groups,
-attention heads, the latent scale) follows Stable Diffusion 1.x; a ``<stem>.config/`` folder beside the file
-says otherwise where needed.
+attention heads, the latent scale) follows the family's published models; a ``<stem>.config/`` folder beside
+the file says otherwise where needed.
 """
 
 import re
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from math import gcd
 from typing import Any, Final
 
+from generation.engine.checkpoints.families import FAMILIES, Family
 from generation.engine.checkpoints.header import Shape
 
 NORM_GROUPS: Final = 32
@@ -17,43 +18,80 @@ UNET_HEADS: Final = 8
 """Attention heads on every level of the SD1.x U-Net, whatever its width."""
 TEXT_HEAD_WIDTH: Final = 64
 """CLIP's channels per attention head."""
-SD1_LATENT_SCALE: Final = 0.18215
-SD1_SAMPLE_SIZE: Final = 64
-"""Latent side that SD1.x was trained at: 512 pixels."""
+XL_HEAD_WIDTH: Final = 64
+"""Channels per attention head of the SDXL U-Net, on every level."""
+XL_SIZE_WIDTH: Final = 256
+"""Channels that each of SDXL's six sizes is embedded in."""
 
 Shapes = Mapping[str, Shape]
 
 
+class IndescribableError(ValueError):
+    """The shapes are whole, and no configuration of diffusers' classes has them: a pruned model, say."""
+
+
 def unet_config(shapes: Shapes) -> dict[str, Any]:
-    """``shapes`` by original name without ``model.diffusion_model.``. Raises KeyError if one is missing."""
-    levels: list[list[int]] = [[]]
-    attends: list[bool] = [False]
-    for index in range(1, _count(shapes, r"input_blocks\.(\d+)\.")):
-        if f"input_blocks.{index}.0.op.weight" in shapes:
-            levels.append([])
-            attends.append(False)
-            continue
-        levels[-1].append(shapes[f"input_blocks.{index}.0.out_layers.3.weight"][0])
-        attends[-1] |= f"input_blocks.{index}.1.proj_in.weight" in shapes
+    """``shapes`` by original name without ``model.diffusion_model.``.
+
+    Raises KeyError when one is missing and ``IndescribableError``.
+    """
+    levels, depths = _way_down(shapes)
     channels = [widths[0] for widths in levels]
+    layers = len(levels[0])
+    middle = _depth(shapes, "middle_block.1")
+    up = [_depth(shapes, f"output_blocks.{level * (layers + 1)}.1") for level in range(len(levels))]
+    if up != depths[::-1] or depths[-1] not in {0, middle}:
+        raise IndescribableError(f"its U-Net's attention is {depths} deep going down and {up} going up")
     attention = "middle_block.1.transformer_blocks.0.attn2.to_k.weight"
     return {
-        "sample_size": SD1_SAMPLE_SIZE,
+        "sample_size": FAMILIES["sd15"].sample_size,
         "in_channels": shapes["input_blocks.0.0.weight"][1],
         "out_channels": shapes["out.2.weight"][0],
-        "down_block_types": ["CrossAttnDownBlock2D" if yes else "DownBlock2D" for yes in attends],
-        "up_block_types": ["CrossAttnUpBlock2D" if yes else "UpBlock2D" for yes in reversed(attends)],
+        "down_block_types": ["CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in depths],
+        "up_block_types": ["CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in up],
         "block_out_channels": channels,
-        "layers_per_block": len(levels[0]),
+        "layers_per_block": layers,
+        # Where a level has no attention its entry is unread, but the last one also stands for the middle.
+        "transformer_layers_per_block": [*(depth or 1 for depth in depths[:-1]), middle],
         "cross_attention_dim": shapes[attention][1],
         "attention_head_dim": UNET_HEADS,
         "use_linear_projection": len(shapes["middle_block.1.proj_in.weight"]) == 2,
         "norm_num_groups": _groups(channels),
+        **_xl_additions(shapes, channels),
     }
 
 
-def vae_config(shapes: Shapes) -> dict[str, Any]:
+def _way_down(shapes: Shapes) -> tuple[list[list[int]], list[int]]:
+    """For each level its resnets' widths and the depth of its attention, 0 for none."""
+    levels: list[list[int]] = [[]]
+    depths: list[int] = [0]
+    for index in range(1, _count(shapes, r"input_blocks\.(\d+)\.")):
+        if f"input_blocks.{index}.0.op.weight" in shapes:
+            levels.append([])
+            depths.append(0)
+            continue
+        levels[-1].append(shapes[f"input_blocks.{index}.0.out_layers.3.weight"][0])
+        depths[-1] = max(depths[-1], _depth(shapes, f"input_blocks.{index}.1"))
+    return levels, depths
+
+
+def _xl_additions(shapes: Shapes, channels: list[int]) -> dict[str, Any]:
+    """What SDXL's U-Net has beyond SD1.x': a second embedding of a pooled text and six sizes."""
+    embedding = shapes.get("label_emb.0.0.weight")
+    if embedding is None:
+        return {}
+    return {
+        "sample_size": FAMILIES["sdxl"].sample_size,
+        "attention_head_dim": [max(1, width // XL_HEAD_WIDTH) for width in channels],
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": XL_SIZE_WIDTH,
+        "projection_class_embeddings_input_dim": embedding[1],
+    }
+
+
+def vae_config(shapes: Shapes, family: Family = "sd15") -> dict[str, Any]:
     """``shapes`` with original names, ``first_stage_model.`` removed. Raises KeyError when one is missing."""
+    facts = FAMILIES[family]
     levels = _count(shapes, r"encoder\.down\.(\d+)\.")
     channels = [shapes[f"encoder.down.{level}.block.0.conv2.weight"][0] for level in range(levels)]
     return {
@@ -65,8 +103,9 @@ def vae_config(shapes: Shapes) -> dict[str, Any]:
         "block_out_channels": channels,
         "layers_per_block": _count(shapes, r"encoder\.down\.0\.block\.(\d+)\."),
         "norm_num_groups": _groups(channels),
-        "sample_size": SD1_SAMPLE_SIZE * 2 ** (levels - 1),
-        "scaling_factor": SD1_LATENT_SCALE,
+        "sample_size": facts.sample_size * 2 ** (levels - 1),
+        "scaling_factor": facts.latent_scale,
+        "force_upcast": facts.fp16_overflows,
     }
 
 
@@ -87,8 +126,10 @@ def text_config(shapes: Shapes) -> dict[str, Any]:
     }
 
 
-def scheduler_config(prediction_type: str) -> dict[str, Any]:
-    """The noise schedule that every SD1.x checkpoint was trained with."""
+def scheduler_config(
+    prediction_type: str, family: Family = "sd15", *, zero_terminal_snr: bool = False
+) -> dict[str, Any]:
+    """The noise schedule that the family's checkpoints were trained with."""
     return {
         "_class_name": "DDIMScheduler",
         "beta_start": 0.00085,
@@ -99,6 +140,8 @@ def scheduler_config(prediction_type: str) -> dict[str, Any]:
         "steps_offset": 1,
         "clip_sample": False,
         "prediction_type": prediction_type,
+        **FAMILIES[family].scheduler,
+        **({"rescale_betas_zero_snr": True} if zero_terminal_snr else {}),
     }
 
 
@@ -106,6 +149,11 @@ def _count(shapes: Iterable[str], pattern: str) -> int:
     """One more than the largest index that ``pattern`` finds at the start of a name; 0 when it finds none."""
     matches = (re.match(pattern, name) for name in shapes)
     return max((int(match[1]) + 1 for match in matches if match), default=0)
+
+
+def _depth(shapes: Shapes, block: str) -> int:
+    """Transformer layers of a block; 0 where it does not attend."""
+    return _count(shapes, rf"{re.escape(block)}\.transformer_blocks\.(\d+)\.")
 
 
 def _groups(channels: list[int]) -> int:

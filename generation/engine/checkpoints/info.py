@@ -4,26 +4,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any
 
+from generation.engine.checkpoints.families import FAMILIES, FAMILY_NAMES, Component, Family
 from generation.engine.checkpoints.header import corrupt
 from generation.engine.errors import EngineError
 
 if TYPE_CHECKING:
     import torch
-
-Component = Literal["unet", "vae", "text_encoder"]
-COMPONENTS: Final[tuple[Component, ...]] = ("unet", "vae", "text_encoder")
-Family = Literal["sd15", "sd2", "sdxl", "sd3", "flux", "unknown"]
-"""``sd15`` stands for every model of that shape: one CLIP text encoder and a 4-channel U-Net."""
-FAMILY_NAMES: Final[Mapping[Family, str]] = {
-    "sd15": "Stable Diffusion 1.x",
-    "sd2": "Stable Diffusion 2.x in one file",
-    "sdxl": "Stable Diffusion XL",
-    "sd3": "Stable Diffusion 3",
-    "flux": "Flux",
-    "unknown": "of an unknown kind",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +26,21 @@ class CheckpointInfo:
 
     def require_runnable(self, path: Path) -> None:
         """Raise ``EngineError("model_unsupported")`` for a family that this engine cannot run."""
-        if self.family != "sd15":
+        if self.family not in FAMILIES:
             raise unsupported(path, f"it is {FAMILY_NAMES[self.family]}")
 
 
 Tensors = Iterator[tuple[str, "torch.Tensor"]]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerSource:
+    """Where a text encoder's tokenizer comes from."""
+
+    folder: Path | None
+    """A folder with ``vocab.json`` and ``merges.txt``, or None for CLIP's own vocabulary."""
+    pad: int | None = None
+    """The token that fills a chunk up, where it is not the one that the tokenizer itself names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +52,12 @@ class Parts:
     scheduler_config: Mapping[str, Any]
     read: Callable[[Component], Tensors]
     """Parameters of one component under diffusers' names, in the file's dtype; read lazily."""
-    tokenizer: Path | None
-    """A folder with ``vocab.json`` and ``merges.txt``, or None for CLIP's own vocabulary."""
+    tokenizers: Mapping[Component, TokenizerSource]
+    """One per text encoder."""
     preview: Mapping[str, Any] | None
     """The content of ``preview.json``, if the checkpoint comes with one."""
+    zeros_for_empty_negative: bool = False
+    """Trained with zeros where there is no text (SDXL's ``force_zeros_for_empty_prompt``)."""
 
 
 def json_read(path: Path) -> dict[str, Any]:
@@ -83,16 +83,24 @@ def native_size(unet_config: Mapping[str, Any], vae_config: Mapping[str, Any]) -
     return int(unet_config.get("sample_size") or 64) << (levels - 1)
 
 
-def require_text_to_image(path: Path, unet_config: Mapping[str, Any]) -> None:
-    """Raise ``EngineError("model_unsupported")`` for inpainting (9 channels) and editing (8) U-Nets."""
+def require_text_to_image(
+    path: Path, unet_config: Mapping[str, Any], scheduler_config: Mapping[str, Any]
+) -> None:
+    """Raise ``EngineError("model_unsupported")`` for U-Nets that want more than noise, a time and a text.
+
+    Those are inpainting (9 channels) and editing (8), and U-Nets of another noise schedule.
+    """
     channels = unet_config.get("in_channels", 4)
     if channels != 4:
         raise unsupported(path, f"its U-Net wants {channels} input channels, a text-to-image model 4")
+    scheduler = str(scheduler_config.get("_class_name"))
+    if scheduler.startswith(("EDM", "FlowMatch")):
+        raise unsupported(path, f"its noise schedule is of another kind ({scheduler})")
 
 
 def unsupported(path: Path, why: str) -> EngineError:
     return EngineError(
         "model_unsupported",
         f"{path.name} cannot be used: {why}.",
-        hint="Choose a Stable Diffusion 1.x checkpoint: a diffusers folder or one .safetensors file.",
+        hint="Choose a Stable Diffusion 1.x or XL checkpoint: a diffusers folder or one .safetensors file.",
     )

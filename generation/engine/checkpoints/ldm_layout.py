@@ -1,4 +1,4 @@
-"""Names of the original Stable Diffusion layout beside those of diffusers, for one family of U-Nets and VAEs.
+"""Names of the original Stable Diffusion layout beside those of diffusers, for the U-Nets and VAEs it has.
 
 A checkpoint in one file (the "LDM" layout) holds the same tensors as a diffusers folder under other names.
 The functions here list pairs of *module* prefixes, original first; a parameter's name is translated by its
@@ -12,6 +12,11 @@ UNET_PREFIX: Final = "model.diffusion_model."
 VAE_PREFIX: Final = "first_stage_model."
 TEXT_PREFIXES: Final = ("cond_stage_model.transformer.text_model.", "cond_stage_model.transformer.")
 """Some merge tools drop the inner ``text_model.``; the longer one is tried first."""
+XL_TEXT_PREFIXES: Final = (
+    "conditioner.embedders.0.transformer.text_model.",
+    "conditioner.embedders.0.transformer.",
+)
+"""SDXL's first text encoder, which is SD1.x's; the second is in ``open_clip``."""
 
 Pair = tuple[str, str]
 
@@ -37,6 +42,8 @@ def unet_pairs(config: Mapping[str, Any]) -> Iterator[Pair]:
     yield from (
         ("time_embed.0", "time_embedding.linear_1"),
         ("time_embed.2", "time_embedding.linear_2"),
+        ("label_emb.0.0", "add_embedding.linear_1"),
+        ("label_emb.0.2", "add_embedding.linear_2"),
         ("input_blocks.0.0", "conv_in"),
         ("out.0", "conv_norm_out"),
         ("out.2", "conv_out"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from generation.engine.checkpoints.header import corrupt
+from generation.engine.checkpoints.info import TokenizerSource
 from generation.engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -35,12 +36,13 @@ class Tokenizer:
         return list(encoded["input_ids"])
 
 
-def tokenizer_load(folder: Path | None, *, vocabulary_size: int, model: Path) -> Tokenizer:
-    """The tokenizer in ``folder``, or CLIP's when None, if it fits the text encoder's ``vocabulary_size``.
+def tokenizer_load(source: TokenizerSource, *, vocabulary_size: int, model: Path) -> Tokenizer:
+    """The tokenizer at ``source``, if it fits the text encoder's ``vocabulary_size``.
 
     Raises ``EngineError`` with code ``model_corrupt`` (unreadable files) or ``tokenizer_missing`` (the
     checkpoint ``model`` was trained with another vocabulary than CLIP's and did not bring it).
     """
+    folder = source.folder
     if folder is None and vocabulary_size != _CLIP_VOCABULARY:
         raise EngineError(
             "tokenizer_missing",
@@ -57,7 +59,7 @@ def tokenizer_load(folder: Path | None, *, vocabulary_size: int, model: Path) ->
         backend=backend,
         bos=vocabulary[str(backend.bos_token)],
         eos=vocabulary[str(backend.eos_token)],
-        pad=vocabulary[str(backend.pad_token)],
+        pad=vocabulary[str(backend.pad_token)] if source.pad is None else source.pad,
         comma=vocabulary.get(",</w>"),
     )
 
