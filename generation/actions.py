@@ -13,6 +13,7 @@ from gallery.api import image_out
 from gallery.selectors import gallery_page
 from generation import announcements, events, selectors, services
 from generation.api.options import options_out
+from generation.enhancing import EnhanceIn, prompt_enhance
 from generation.models import ACTIVE_STATES, Job, JobState
 from generation.presenters import jobs_out
 from generation.schemas import generate_in, invalid_input
@@ -24,7 +25,7 @@ from sdweb.errors import PortalError
 RequestId = str | int | None
 M = TypeVar("M", bound=BaseModel)
 
-PLANNED: Final = frozenset({"download_model", "enhance_prompt", "upscale_image", "adetailer"})
+PLANNED: Final = frozenset({"download_model", "upscale_image", "adetailer"})
 """Actions of the protocol that this server does not have yet: refused by name."""
 
 
@@ -120,11 +121,17 @@ def get_gallery(connection: Connection, data: dict[str, Any]) -> list[events.Wir
     ]
 
 
+def enhance_prompt(_connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
+    """The prompt with what it does not say yet."""
+    return [{"type": "enhanced_prompt", "data": prompt_enhance(_parse(EnhanceIn, data)).model_dump()}]
+
+
 ACTIONS: Final[dict[str, Callable[[Connection, dict[str, Any]], list[events.WireMessage]]]] = {
     "generate": generate,
     "cancel_generation": cancel_generation,
     "get_models": get_models,
     "get_gallery": get_gallery,
+    "enhance_prompt": enhance_prompt,
 }
 
 

@@ -71,6 +71,13 @@ class GalleryMessage(TypedDict):
     data: dict[str, Any]
 
 
+class EnhancedPromptMessage(TypedDict):
+    """The answer to ``enhance_prompt``."""
+
+    type: Literal["enhanced_prompt"]
+    data: dict[str, Any]
+
+
 WireMessage = (
     SnapshotMessage
     | JobMessage
@@ -79,6 +86,7 @@ WireMessage = (
     | ErrorMessage
     | ModelsMessage
     | GalleryMessage
+    | EnhancedPromptMessage
 )
 
 

@@ -51,8 +51,8 @@ class ModelFileAdmin(FoundByScan):
     ordering = ("kind", "-is_default", "name")
     actions = ("enable_selected", "disable_selected", "make_default")
     fields = (
-        "name", "description", "license", "kind", "family", "format", "source", "path", "size", "native_size",
-        "sha256", "enabled", "is_default", "missing_since", "created_at", "id",
+        "name", "description", "license", "trigger_words", "kind", "family", "format", "source", "path",
+        "size", "native_size", "sha256", "enabled", "is_default", "missing_since", "created_at", "id",
     )  # fmt: skip
     readonly_fields = tuple(name for name in fields if name not in {"description", "license"})
 

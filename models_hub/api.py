@@ -28,6 +28,8 @@ class ModelOut(Schema):
     is_default: bool
     description: str
     license: str
+    trigger_words: list[str]
+    """Words that wake a LoRA up in a prompt."""
 
 
 class ModelPage(Schema):
@@ -51,6 +53,7 @@ def model_out(model: ModelFile) -> ModelOut:
         is_default=model.is_default,
         description=model.description,
         license=model.license,
+        trigger_words=model.trigger_words,
     )
 
 

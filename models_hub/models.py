@@ -18,6 +18,11 @@ class ModelFile(models.Model):
         VAE = "vae", "VAE"
         CONTROLNET = "controlnet", "ControlNet"
         EMBEDDING = "embedding", "Embedding"
+        IP_ADAPTER = "ip_adapter", "IP-Adapter"
+        CLIP = "clip", "CLIP (images and text)"
+        UPSCALER = "upscaler", "Upscaler"
+        DETECTOR = "detector", "Detector"
+        PREVIEW_DECODER = "preview_decoder", "Preview decoder"
 
     class Family(models.TextChoices):
         SD15 = "sd15", "Stable Diffusion 1.5"
@@ -27,8 +32,10 @@ class ModelFile(models.Model):
         UNKNOWN = "unknown", "Not known"
 
     class Format(models.TextChoices):
-        DIFFUSERS = "diffusers", "Diffusers folder"
+        DIFFUSERS = "diffusers", "Folder of diffusers"
+        TRANSFORMERS = "transformers", "Folder of transformers"
         SAFETENSORS = "safetensors", "Single safetensors file"
+        ULTRALYTICS = "ultralytics", "YOLO file of ultralytics, a pickle"
 
     class Source(models.TextChoices):
         BUILTIN = "builtin", "Comes with the portal"
@@ -60,6 +67,9 @@ class ModelFile(models.Model):
     )
     description = models.TextField(blank=True)
     license = models.CharField(max_length=255, blank=True)
+    trigger_words = models.JSONField(
+        default=list, blank=True, help_text="Words that wake it up in a prompt, as its file says."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -73,6 +83,10 @@ class ModelFile(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(is_default=False) | Q(enabled=True), name="model_default_is_enabled"
+            ),
+            # Loading a pickle can run any program: only one that was released with the portal is ever a row.
+            models.CheckConstraint(
+                condition=~Q(format="ultralytics") | Q(source="builtin"), name="model_pickle_is_builtin"
             ),
         ]
 

@@ -17,6 +17,8 @@ from sdweb.errors import PortalError
 
 MAX_HEADER_BYTES: Final = 16 * 2**20
 """The largest headers seen in practice are below 2 MB."""
+MAX_HEADER_PARTS: Final = 1_000_000
+"""Texts, objects and lists in it: parsed, each takes a hundred times the byte that it may consist of."""
 MAX_DIMENSIONS: Final = 8
 PICKLE_BEGINNINGS: Final = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 """torch.save writes a zip or a bare pickle; read as a length, each of them would be absurd anyway."""
@@ -80,6 +82,8 @@ def header_read(path: Path) -> SafetensorsHeader:
 
 
 def _parse(raw: bytes) -> dict[str, Any]:
+    if sum(raw.count(mark) for mark in (b'"', b"{", b"[")) > MAX_HEADER_PARTS:
+        raise _broken("its header has more parts than any real one")
     try:
         parsed = json.loads(raw.decode("utf-8"), object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError):

@@ -9,7 +9,7 @@ from models_hub.models import ModelFile
 from sdweb.accounts.models import User
 from sdweb.errors import PortalError
 
-GENERATION_FAMILIES: Final = (ModelFile.Family.SD15,)
+GENERATION_FAMILIES: Final = (ModelFile.Family.SD15, ModelFile.Family.SDXL)
 """Checkpoints of other families are kept in the library and shown to administrators, but nothing can run them
 yet.
 """

@@ -3,7 +3,7 @@
 import logging
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from models_hub.hashing import file_sha256, fingerprint, folder_files, folder_sha256, total_size
-from models_hub.inspection import file_inspect, folder_inspect
+from models_hub.inspection import NATIVE_SIZES, Inspection, file_inspect, folder_inspect
 from models_hub.models import ModelFile, ScanIssue
 from models_hub.selectors import models_usable
 from models_hub.sources.builtin import BUILTIN_ROOT, builtin_scan, hashes_verify
@@ -24,8 +24,12 @@ from sdweb.errors import PortalError, not_found
 logger = logging.getLogger(__name__)
 
 NAME_LENGTH: Final = 255
-INSPECTION_VERSION: Final = "1"
+INSPECTION_VERSION: Final = "2"
 """Part of every fingerprint: raise it when inspection learns something, and all are looked at again."""
+
+FACTS: Final = (
+    "kind", "family", "format", "sha256", "fingerprint", "size_bytes", "native_size", "trigger_words",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -70,7 +74,7 @@ def library_scan(*, builtin_root: Path = BUILTIN_ROOT) -> ScanResult:
 def _take_in(candidate: Candidate, result: ScanResult) -> uuid.UUID:
     """The row of a candidate, made or updated where the files changed."""
     files = _files(candidate)
-    mark = fingerprint(files, salt=f"{INSPECTION_VERSION} {candidate.promises}")
+    mark = fingerprint(files, salt=f"{INSPECTION_VERSION} {candidate.said}")
     row = ModelFile.objects.filter(source=candidate.source, path=candidate.path).first()
     if row is not None and row.fingerprint == mark:
         if row.missing_since is None:
@@ -97,10 +101,13 @@ def _files(candidate: Candidate) -> dict[str, Path]:
 def _examine(candidate: Candidate, files: dict[str, Path]) -> ModelFile:
     """An unsaved row with everything that the files say. Raises ``PortalError`` when they are refused."""
     folder = candidate.location.is_dir()
-    found = folder_inspect(candidate.location) if folder else file_inspect(candidate.location)
-    hashes = {name: file_sha256(file) for name, file in files.items()}
-    if candidate.expected is not None:
-        hashes_verify(hashes, candidate.expected)
+    hashes: dict[str, str] = {}
+    if candidate.promise is not None:
+        # Before anything else: what is not the file that was released is not even looked at.
+        hashes = _hashes(files)
+        hashes_verify(hashes, candidate.promise.files, folder=folder)
+    found = _inspect(candidate)
+    hashes = hashes or _hashes(files)
     return ModelFile(
         name=candidate.name,
         kind=found.kind,
@@ -111,9 +118,41 @@ def _examine(candidate: Candidate, files: dict[str, Path]) -> ModelFile:
         sha256=folder_sha256(hashes) if folder else next(iter(hashes.values())),
         size_bytes=total_size(files.values()),
         native_size=candidate.native_size or found.native_size,
-        description=candidate.description,
-        license=candidate.license,
+        description=candidate.description or found.description,
+        license=candidate.license or found.license,
+        trigger_words=list(found.trigger_words),
     )
+
+
+def _hashes(files: dict[str, Path]) -> dict[str, str]:
+    return {name: file_sha256(file) for name, file in files.items()}
+
+
+def _inspect(candidate: Candidate) -> Inspection:
+    """What the files say they are, and, where they cannot tell, what was promised."""
+    promise = candidate.promise
+    if promise is not None and promise.format == ModelFile.Format.ULTRALYTICS:
+        # Looking into a pickle is running it. Its hash is known, and so is what it is.
+        return Inspection(
+            kind=promise.kind,
+            family=promise.family,
+            format=promise.format,
+            native_size=candidate.native_size or NATIVE_SIZES[promise.family],
+        )
+    folder = candidate.location.is_dir()
+    found = folder_inspect(candidate.location) if folder else file_inspect(candidate.location)
+    if promise is None:
+        return found
+    families = {promise.family, ModelFile.Family.UNKNOWN}
+    if (found.kind, found.format) != (promise.kind, promise.format) or found.family not in families:
+        raise PortalError(
+            "wrong_manifest",
+            f"The manifest says {promise.kind.label}, {promise.family.label}; it is {found.kind.label}, "
+            f"{found.family.label} ({found.format.label}).",
+            hint="Write the manifest again.",
+            status=422,
+        )
+    return replace(found, family=promise.family)
 
 
 def _save(existing: ModelFile | None, facts: ModelFile) -> ModelFile:
@@ -136,10 +175,14 @@ def _overwrite(existing: ModelFile, facts: ModelFile) -> ModelFile:
     row = ModelFile.objects.select_for_update().get(pk=existing.pk)
     if row.kind != facts.kind:
         row.is_default = False
-    for name in ("kind", "family", "format", "sha256", "fingerprint", "size_bytes", "native_size"):
+    for name in FACTS:
         setattr(row, name, getattr(facts, name))
-    row.description = facts.description or row.description
-    row.license = facts.license or row.license
+    for name in ("description", "license"):
+        found, written = getattr(facts, name), getattr(row, name)
+        # A release knows better what ships with it; a stranger's file knows less than the administrator.
+        setattr(
+            row, name, (found or written) if row.source == ModelFile.Source.BUILTIN else (written or found)
+        )
     row.missing_since = None
     row.name = _free_name(row)
     row.save()
@@ -227,7 +270,11 @@ def model_set_enabled(*, model_id: uuid.UUID, enabled: bool) -> ModelFile:
 
 
 def model_path(model: ModelFile) -> Path:
-    """Where the model lies, for a worker about to load it. Raises ``PortalError("model_missing")``."""
+    """Where the model lies, for a worker about to load it.
+
+    Raises ``PortalError`` ``model_missing``, and ``model_changed`` for a pickle that is not the one that was
+    taken in.
+    """
     root = BUILTIN_ROOT if model.source == ModelFile.Source.BUILTIN else Path(settings.MODELS_PATH)
     path = (root / model.path).resolve()
     # Checked again after the scan: a folder in between may have been replaced by a link.
@@ -236,6 +283,14 @@ def model_path(model: ModelFile) -> Path:
             "model_missing",
             f"The files of {model.name} are not there.",
             hint="Choose another model, and tell the administrator.",
+            status=409,
+        )
+    # Loading a pickle runs it, so it is checked now and not only at the last scan.
+    if model.format == ModelFile.Format.ULTRALYTICS and file_sha256(path) != model.sha256:
+        raise PortalError(
+            "model_changed",
+            f"The file of {model.name} is not the one that was checked.",
+            hint="Tell the administrator: it has to be restored from the repository.",
             status=409,
         )
     return path

@@ -1,6 +1,7 @@
-"""HTTP for jobs: validate, call one service, shape the answer."""
+"""HTTP for jobs and prompts: validate, call one service, shape the answer."""
 
 from generation.api.jobs import router as jobs_router
 from generation.api.options import router as options_router
+from generation.api.prompts import router as prompts_router
 
-__all__ = ["jobs_router", "options_router"]
+__all__ = ["jobs_router", "options_router", "prompts_router"]

@@ -1,13 +1,20 @@
-"""Previews: the predicted picture as a small JPEG, by a linear map from latents to colours."""
+"""Previews: the predicted picture as a small JPEG.
+
+A checkpoint's own small decoder draws it where there is one; otherwise a linear map from latents to colours
+does, at one pixel per latent cell.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from math import ceil, sqrt
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import torch
 from PIL import Image
+
+if TYPE_CHECKING:
+    from generation.engine.checkpoints.components import Checkpoint
 
 JPEG_QUALITY: Final = 80
 _SD15_FACTORS: Final = (
@@ -18,6 +25,13 @@ _SD15_FACTORS: Final = (
 )
 """Red, green, blue per latent channel, as fitted by InvokeAI (``invokeai/app/util/step_callback.py``)."""
 _EMPTY: Final = (128, 128, 128)
+
+
+class Painter(Protocol):
+    """Makes a picture of latents, of whatever size costs it little."""
+
+    def image(self, latents: torch.Tensor) -> Image.Image:
+        """``latents`` ``[1, c, h, w]``, scaled as the denoiser sees them, as a picture of that shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +46,40 @@ class LatentColours:
     def image(self, latents: torch.Tensor) -> Image.Image:
         """``latents`` ``[1, 4, h, w]`` as a picture of w x h pixels."""
         flat = latents[0].float().cpu()
-        colours = torch.einsum("chw,cr->hwr", flat, self.factors) + self.bias
-        levels = ((colours + 1) * 127.5).nan_to_num().clamp(0, 255).round().to(torch.uint8)
-        return Image.fromarray(levels.numpy(), mode="RGB")
+        return _picture(torch.einsum("chw,cr->hwr", flat, self.factors) + self.bias)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedColours:
+    """A checkpoint's small decoder, and the linear map for what it cannot do."""
+
+    decoder: torch.nn.Module
+    dtype: torch.dtype
+    fallback: LatentColours
+
+    def image(self, latents: torch.Tensor) -> Image.Image:
+        """``latents`` ``[1, 4, h, w]`` as a picture of the finished size."""
+        try:
+            pixels: torch.Tensor = self.decoder(latents.to(self.dtype))[0].float()
+        except torch.OutOfMemoryError:  # the pictures need the memory more
+            return self.fallback.image(latents)
+        if not torch.isfinite(pixels).all():
+            return self.fallback.image(latents)
+        return _picture(pixels.permute(1, 2, 0).cpu())
+
+
+def painter_for(checkpoint: "Checkpoint") -> Painter:
+    """The best way to preview what ``checkpoint`` makes."""
+    colours = latent_colours(checkpoint.preview)
+    if checkpoint.preview_decoder is None:
+        return colours
+    return DecodedColours(checkpoint.preview_decoder, checkpoint.dtype, colours)
+
+
+def _picture(colours: torch.Tensor) -> Image.Image:
+    """``[h, w, 3]`` in [-1, 1]; what is no number becomes black."""
+    levels = ((colours + 1) * 127.5).nan_to_num().clamp(0, 255).round().to(torch.uint8)
+    return Image.fromarray(levels.numpy(), mode="RGB")
 
 
 def latent_colours(preview: Mapping[str, Any] | None) -> LatentColours:

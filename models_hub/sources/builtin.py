@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError, model_validator
 
 from models_hub.hashing import LOADED_SUFFIXES
 from models_hub.models import ModelFile
-from models_hub.sources.findings import Candidate, Refusal
+from models_hub.sources.findings import Candidate, Promise, Refusal
 from sdweb.errors import PortalError
 
 BUILTIN_ROOT: Final = Path(__file__).resolve().parents[1] / "demo"
@@ -42,6 +42,15 @@ class ManifestModel(BaseModel):
     description: str = ""
     files: dict[InsidePath, Sha256] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _only_detectors_are_pickles(self) -> Self:
+        """Everything else has a format that is no program."""
+        is_detector = self.kind == ModelFile.Kind.DETECTOR
+        is_pickle = PurePosixPath(self.path).suffix == ".pt"
+        if (self.format == ModelFile.Format.ULTRALYTICS) != is_pickle or is_pickle != is_detector:
+            raise ValueError("a detector is a .pt file of ultralytics, and nothing else is one")
+        return self
+
 
 class Manifest(BaseModel):
     """The whole file."""
@@ -66,20 +75,23 @@ def builtin_scan(root: Path = BUILTIN_ROOT) -> Iterator[Candidate | Refusal]:
             path=model.path,
             location=root / model.path,
             name=model.name,
-            expected=model.files,
+            promise=Promise(kind=model.kind, family=model.family, format=model.format, files=model.files),
             native_size=model.native_size,
             description=model.description,
             license=model.license,
         )
 
 
-def hashes_verify(found: Mapping[str, str], expected: Mapping[str, str]) -> None:
+def hashes_verify(found: Mapping[str, str], promised: Mapping[str, str], *, folder: bool) -> None:
     """Compare what would be loaded with the manifest: no file may differ, lack or be too many.
 
-    Raises ``PortalError("hash_mismatch")`` naming the first one. Readmes and pictures are not looked at.
+    Raises ``PortalError("hash_mismatch")`` naming the first one. Readmes and pictures in a folder are not
+    looked at.
     """
     wanted = {
-        name: digest for name, digest in expected.items() if PurePosixPath(name).suffix in LOADED_SUFFIXES
+        name: digest
+        for name, digest in promised.items()
+        if not folder or PurePosixPath(name).suffix in LOADED_SUFFIXES
     }
     for name in sorted(found.keys() | wanted.keys()):
         if found.get(name) != wanted.get(name):

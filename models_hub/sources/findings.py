@@ -9,6 +9,17 @@ from sdweb.errors import PortalError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What a source that knows its files says they are."""
+
+    kind: ModelFile.Kind
+    family: ModelFile.Family
+    format: ModelFile.Format
+    files: Mapping[str, str]
+    """SHA-256 by name relative to the folder; of a single file: by its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """Something that looks like a model from outside; nothing of it was opened yet."""
 
@@ -18,17 +29,20 @@ class Candidate:
     location: Path
     """The file or the diffusers folder itself."""
     name: str
-    expected: Mapping[str, str] | None = None
-    """SHA-256 by name relative to the folder, where the source promises it."""
+    promise: Promise | None = None
     native_size: int | None = None
     description: str = ""
     license: str = ""
 
     @property
-    def promises(self) -> str:
-        """Everything said here that a row repeats or that is checked: a change remakes the row."""
-        files = sorted((self.expected or {}).items())
-        return repr((self.native_size, self.description, self.license, files))
+    def said(self) -> str:
+        """Everything here that a row repeats or that is checked: a change remakes the row."""
+        promise = self.promise
+        known = promise and (
+            *map(str, (promise.kind, promise.family, promise.format)),
+            *sorted(promise.files.items()),
+        )
+        return repr((self.native_size, self.description, self.license, known))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,5 @@
-"""The folder ``MODELS_PATH``: files and diffusers folders, in subfolders or not, as in other image UIs.
+"""The folder ``MODELS_PATH``: files, and folders as diffusers saves them, in subfolders or not, as in other
+image UIs.
 
 Nothing outside the folder is ever taken in: a link that leads out is refused, one that stays inside is passed
 over, because its target is found by itself.
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from models_hub.inspection import PICKLE_SUFFIXES, pickle_refused
+from models_hub.inspection import PICKLE_SUFFIXES, is_model_folder, pickle_refused
 from models_hub.models import ModelFile
 from models_hub.sources.findings import Candidate, Refusal, refusal
 
@@ -47,7 +48,12 @@ def _walk(folder: Path, *, root: Path, depth: int) -> Iterator[Candidate | Refus
 
 
 def _folder(path: Path, *, root: Path, depth: int) -> Iterator[Candidate | Refusal]:
-    if not (path / "model_index.json").is_file():
+    try:
+        is_model = is_model_folder(path)
+    except OSError as error:
+        yield _refuse(path, root, "unreadable", f"The folder cannot be read: {error.strerror}.")
+        return
+    if not is_model:
         if depth < MAX_DEPTH:
             yield from _walk(path, root=root, depth=depth + 1)
         return

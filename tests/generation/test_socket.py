@@ -165,6 +165,9 @@ class TestBadInput:
                 "not_found",
             ),
             ('{"action": "get_gallery", "page": -1}', "invalid_input"),
+            ('{"action": "enhance_prompt"}', "invalid_input"),
+            ('{"action": "enhance_prompt", "prompt": " "}', "empty_prompt"),
+            ('{"action": "enhance_prompt", "prompt": "a", "seed": -1}', "invalid_input"),
             ('{"action": "get_gallery", "limit": 1e999}', "invalid_input"),
             ('{"action": "get_models", "x": "' + "y" * (30 * 2**20) + '"}', "frame_too_large"),
         ],
@@ -406,6 +409,16 @@ class TestAsking:
         assert [entry["name"] for entry in answer["data"]["models"]] == ["demo"]
         assert "Euler" in [entry["name"] for entry in answer["data"]["samplers"]]
         assert "karras" in [entry["name"] for entry in answer["data"]["schedulers"]]
+
+    async def test_a_prompt_is_enhanced(self, connect: Connect, ann: User) -> None:
+        socket = await connect(ann)
+        await socket.hear()
+        await socket.ask(action="enhance_prompt", prompt="a cat", seed=7, request_id=3)
+        answer = await socket.hear()
+        assert (answer["type"], answer["request_id"]) == ("enhanced_prompt", 3)
+        data = answer["data"]
+        assert data["prompt"] == ", ".join(["a cat", *data["added"]])
+        assert data["added"]
 
     async def test_the_gallery_page_by_page(self, connect: Connect, ann: User, model: ModelFile) -> None:
         socket, _, claim = await running_job(connect, ann)

@@ -39,11 +39,44 @@ LORA_SDXL: Final[Shapes] = {
 VAE: Final[Shapes] = {"decoder.conv_in.weight": (8, 4, 3, 3), "encoder.conv_in.weight": (8, 3, 3, 3)}
 CONTROLNET: Final[Shapes] = {"controlnet_cond_embedding.conv_in.weight": (16, 3, 3, 3)}
 EMBEDDING: Final[Shapes] = {"emb_params": (2, 768)}
+LORA_TINY: Final[Shapes] = {
+    "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight": (4, 128),
+    "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k.lora_up.weight": (160, 4),
+    "lora_unet_down_blocks_0_resnets_0_conv1.lora_down.weight": (4, 64, 3, 3),
+    "lora_unet_down_blocks_0_resnets_0_conv1.lora_up.weight": (64, 4, 1, 1),
+    "lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight": (4, 128),
+    "lora_te_text_model_encoder_layers_0_mlp_fc1.lora_up.weight": (256, 4),
+    "lora_te_text_model_encoder_layers_0_mlp_fc1.alpha": (),
+}
+IP_ADAPTER: Final[Shapes] = {
+    "image_proj.proj.weight": (64, 32),
+    "image_proj.norm.weight": (16,),
+    "ip_adapter.1.to_k_ip.weight": (64, 768),
+    "ip_adapter.1.to_v_ip.weight": (64, 768),
+}
+COMPACT_X2: Final[Shapes] = {
+    "body.0.weight": (8, 3, 3, 3), "body.0.bias": (8,), "body.1.weight": (8,),
+    "body.2.weight": (12, 8, 3, 3), "body.2.bias": (12,),
+}  # fmt: skip
+CLIP: Final[Shapes] = {
+    "text_projection.weight": (16, 8),
+    "visual_projection.weight": (16, 8),
+    "logit_scale": (),
+    "text_model.embeddings.token_embedding.weight": (16, 8),
+    "vision_model.embeddings.patch_embedding.weight": (8, 3, 16, 16),
+}
+TINY_DECODER: Final[Shapes] = {
+    "encoder.layers.0.weight": (8, 3, 3, 3), "decoder.layers.0.weight": (8, 4, 3, 3),
+}  # fmt: skip
+CLIP_CONFIG: Final = {"architectures": ["CLIPModel"], "vision_config": {"image_size": 128}}
+CONTROLNET_CONFIG: Final = {"_class_name": "ControlNetModel", "cross_attention_dim": 128}
 
 
-def safetensors_write(path: Path, shapes: Shapes = SD15, *, fill: int = 0) -> Path:
+def safetensors_write(
+    path: Path, shapes: Shapes = SD15, *, fill: int = 0, metadata: Mapping[str, str] | None = None
+) -> Path:
     """A whole, correct file; ``fill`` is every byte of its data."""
-    entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    entries: dict[str, Any] = {"__metadata__": {"format": "pt", **(metadata or {})}}
     position = 0
     for name, shape in shapes.items():
         size = math.prod(shape) * 2
@@ -83,20 +116,38 @@ def folder_write(path: Path, **index: Any) -> Path:
     return path
 
 
-def manifest_write(root: Path, folder: Path, **changes: Any) -> Path:
-    """A manifest with one model, as a release has it."""
-    model = {
+def network_write(path: Path, config: Mapping[str, Any], shapes: Shapes) -> Path:
+    """A folder with one network, as diffusers and transformers save it."""
+    library = "model" if "architectures" in config else "diffusion_pytorch_model"
+    safetensors_write(path / f"{library}.safetensors", shapes)
+    (path / "config.json").write_text(json.dumps(config))
+    return path
+
+
+def manifest_entry(root: Path, path: Path, /, **changes: Any) -> dict[str, Any]:
+    """One model of a manifest, by default the checkpoint of a release."""
+    files = folder_files(path) if path.is_dir() else {path.name: path}
+    return {
         "name": "Demo",
         "kind": "checkpoint",
         "family": "sd15",
         "format": "diffusers",
-        "path": folder.relative_to(root).as_posix(),
+        "path": path.relative_to(root).as_posix(),
         "license": "MIT",
         "native_size": 128,
         "description": "Small and honest.",
-        "files": {name: file_sha256(file) for name, file in folder_files(folder).items()},
+        "files": {name: file_sha256(file) for name, file in files.items()},
         **changes,
     }
+
+
+def manifest_of(root: Path, *entries: Mapping[str, Any]) -> Path:
+    """A manifest with these models."""
     manifest = root / "manifest.json"
-    manifest.write_text(json.dumps({"version": 1, "models": [model]}))
+    manifest.write_text(json.dumps({"version": 1, "models": entries}))
     return manifest
+
+
+def manifest_write(root: Path, folder: Path, /, **changes: Any) -> Path:
+    """A manifest with one model, as a release has it."""
+    return manifest_of(root, manifest_entry(root, folder, **changes))

@@ -34,7 +34,7 @@ Family = ModelFile.Family
         (making.LORA_SDXL, Kind.LORA, Family.SDXL, 1024),
         (making.VAE, Kind.VAE, Family.UNKNOWN, 512),
         (making.CONTROLNET, Kind.CONTROLNET, Family.UNKNOWN, 512),
-        (making.EMBEDDING, Kind.EMBEDDING, Family.UNKNOWN, 512),
+        (making.EMBEDDING, Kind.EMBEDDING, Family.SD15, 512),
     ],
 )
 def test_it_recognises(tmp_path: Path, shapes: Shapes, kind: Kind, family: Family, native_size: int) -> None:
@@ -48,7 +48,12 @@ def test_it_recognises(tmp_path: Path, shapes: Shapes, kind: Kind, family: Famil
     [
         (making.SD2, "Stable Diffusion 2"),
         (making.INPAINTING, "9 channels"),
+        ({**making.SDXL, "model.diffusion_model.input_blocks.0.0.weight": (32, 9, 3, 3)}, "9 channels"),
         ({"model.diffusion_model.input_blocks.0.0.weight": (32, 4, 3, 3)}, "no VAE and no text encoder"),
+        (
+            {name: shape for name, shape in making.SDXL.items() if ".embedders.1." not in name},
+            "no second text encoder",
+        ),
         ({"something.weight": (4,)}, "no kind of model"),
         ({}, "no kind of model"),
     ],
@@ -69,6 +74,8 @@ HOSTILE_HEADERS = [
     ("not an object", b"[]"),
     ("a number", b"1"),
     ("not UTF-8", b'{"\xff": {}}'),
+    ("more lists than fit in memory", b'{"a": [' + b"[]," * 1_000_001 + b"1]}"),
+    ("more texts than fit in memory", b'{"a": [' + b'"",' * 500_001 + b"1]}"),
     ("deep", b"[" * 100_000),
     ("deep in an entry", b'{"a":' * 50_000 + b"1" + b"}" * 50_000),
     ("a name twice", b'{"a": {"dtype":"F16","shape":[2],"data_offsets":[0,4]}, "a": {}}'),

@@ -310,7 +310,7 @@ def test_the_default_cannot_be_disabled_nor_a_disabled_one_become_it(library: Pa
 
 
 def test_a_family_that_does_not_run_cannot_be_the_default(library: Path, shipped: Path) -> None:
-    safetensors_write(library / "xl.safetensors", making.SDXL)
+    safetensors_write(library / "flux.safetensors", making.FLUX)
     library_scan(builtin_root=shipped)
     assert names(is_default=True) == set()
     with pytest.raises(PortalError):

@@ -23,6 +23,7 @@ def models(library: Path, shipped: Path) -> dict[str, ModelFile]:
     manifest_write(shipped, folder_write(shipped / "demo"))
     safetensors_write(library / "Foxy v2.safetensors")
     safetensors_write(library / "off.safetensors", fill=1)
+    safetensors_write(library / "flux.safetensors", making.FLUX)
     safetensors_write(library / "xl.safetensors", making.SDXL)
     safetensors_write(library / "style.safetensors", making.LORA_SD15)
     library_scan(builtin_root=shipped)
@@ -31,9 +32,9 @@ def models(library: Path, shipped: Path) -> dict[str, ModelFile]:
 
 
 def test_the_list_has_what_runs_with_the_default_first(alice: User, models: dict[str, ModelFile]) -> None:
-    assert [model.name for model in model_list(user=alice)] == ["Demo", "Foxy v2"]
+    assert [model.name for model in model_list(user=alice)] == ["Demo", "Foxy v2", "xl"]
     model_set_default(model_id=models["Foxy v2"].pk)
-    assert [model.name for model in model_list(user=alice)] == ["Foxy v2", "Demo"]
+    assert [model.name for model in model_list(user=alice)] == ["Foxy v2", "Demo", "xl"]
     assert [model.name for model in model_list(user=alice, kind="lora")] == ["style"]
 
 
@@ -65,7 +66,7 @@ def test_ids_name_models(alice: User, models: dict[str, ModelFile]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["nothing", "off", "xl", "style", "../demo", "x" * 10_000, "\x00", "%", str(uuid.UUID(int=1))]
+    "name", ["nothing", "off", "flux", "style", "../demo", "x" * 10_000, "\x00", "%", str(uuid.UUID(int=1))]
 )
 def test_unknown_models_are_refused_with_a_hint(alice: User, models: dict[str, ModelFile], name: str) -> None:
     with pytest.raises(PortalError) as caught:
@@ -94,10 +95,10 @@ def test_an_exact_name_wins_over_one_in_another_case(alice: User, library: Path,
 def test_the_route_lists_models(alice_client: Client, models: dict[str, ModelFile]) -> None:
     page = alice_client.get("/api/v1/models").json()
     assert page["next_cursor"] is None
-    assert [item["name"] for item in page["items"]] == ["Demo", "Foxy v2"]
+    assert [item["name"] for item in page["items"]] == ["Demo", "Foxy v2", "xl"]
     assert set(page["items"][0]) == {
         "id", "name", "kind", "family", "format", "size_bytes", "sha256", "native_size", "is_default",
-        "description", "license",
+        "description", "license", "trigger_words",
     }  # fmt: skip
     assert page["items"][0]["is_default"] is True
     assert [item["name"] for item in alice_client.get("/api/v1/models?kind=lora").json()["items"]] == [

@@ -51,6 +51,9 @@ export const api = {
   cancelJob: (id: string) =>
     knownImages<Job>(unwrap(client.POST('/api/v1/jobs/{job_id}/cancel', { params: { path: { job_id: id } } }))),
 
+  /** The prompt with what it does not say yet; each call another variant. */
+  enhancePrompt: (prompt: string) => unwrap(client.POST('/api/v1/prompts/enhance', { body: { prompt } })),
+
   images: (query: PageQuery & ImageFilter = {}) =>
     knownImages<Page<Image>>(unwrap(client.GET('/api/v1/images', { params: { query: present(query) } }))),
   image: (id: string) => knownImages<Image>(unwrap(client.GET('/api/v1/images/{image_id}', oneImage(id)))),

@@ -196,10 +196,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/prompts/enhance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say more of the same picture
+         * @description Adds medium, style, light, composition and finish where the prompt does not name them.
+         *
+         *     The same prompt and `seed` give the same answer; without a seed each call gives another variant.
+         */
+        post: operations["prompts_enhance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * EnhanceIn
+         * @description A prompt to enhance. Without a seed each call gives another variant.
+         */
+        EnhanceIn: {
+            /** Prompt */
+            prompt: string;
+            /** Seed */
+            seed?: number | null;
+        };
+        /**
+         * EnhancedOut
+         * @description `prompt` begins with the words of `original`; `added` are the phrases behind them.
+         */
+        EnhancedOut: {
+            /** Added */
+            added: string[];
+            /** Language */
+            language: string;
+            /** Original */
+            original: string;
+            /** Prompt */
+            prompt: string;
+            /** Seed */
+            seed: number;
+            /** Theme */
+            theme: string;
+        };
         /**
          * ErrorOut
          * @description Why something did not happen, and what to do about it.
@@ -461,7 +511,7 @@ export interface components {
          * Kind
          * @enum {string}
          */
-        Kind: "checkpoint" | "lora" | "vae" | "controlnet" | "embedding";
+        Kind: "checkpoint" | "lora" | "vae" | "controlnet" | "embedding" | "ip_adapter" | "clip" | "upscaler" | "detector" | "preview_decoder";
         /**
          * LimitsOut
          * @description The ranges that requests are checked against.
@@ -527,6 +577,8 @@ export interface components {
             sha256: string;
             /** Size Bytes */
             size_bytes: number;
+            /** Trigger Words */
+            trigger_words: string[];
         };
         /**
          * ModelPage
@@ -886,7 +938,7 @@ export interface operations {
     models_list: {
         parameters: {
             query?: {
-                kind?: "checkpoint" | "lora" | "vae" | "controlnet" | "embedding";
+                kind?: "checkpoint" | "lora" | "vae" | "controlnet" | "embedding" | "ip_adapter" | "clip" | "upscaler" | "detector" | "preview_decoder";
             };
             header?: never;
             path?: never;
@@ -921,6 +973,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OptionsOut"];
+                };
+            };
+        };
+    };
+    prompts_enhance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnhanceIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnhancedOut"];
                 };
             };
         };

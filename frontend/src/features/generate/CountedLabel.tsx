@@ -1,3 +1,4 @@
+import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 
 import classes from './FormPane.module.css';
@@ -7,10 +8,12 @@ interface CountedLabelProps {
   htmlFor: string;
   label: string;
   value: string;
+  /** Small buttons beside the count. */
+  tools?: ReactNode;
 }
 
 /** A label with the number of characters; the limit appears when it comes near. */
-export function CountedLabel({ htmlFor, label, value }: CountedLabelProps) {
+export function CountedLabel({ htmlFor, label, value, tools }: CountedLabelProps) {
   const { t, i18n } = useTranslation();
   const { max_prompt_length: limit } = useCatalogue().limits;
   const format = (count: number) => count.toLocaleString(i18n.language);
@@ -18,7 +21,9 @@ export function CountedLabel({ htmlFor, label, value }: CountedLabelProps) {
   const count = isNear ? `${format(value.length)} / ${format(limit)}` : format(value.length);
   return (
     <div className={classes.label}>
-      <label htmlFor={htmlFor}>{label}</label>
+      <label htmlFor={htmlFor} className={classes.labelText}>
+        {label}
+      </label>
       {value.length > 0 && (
         <span
           className={classes.aside}
@@ -28,6 +33,7 @@ export function CountedLabel({ htmlFor, label, value }: CountedLabelProps) {
           {count}
         </span>
       )}
+      {tools}
     </div>
   );
 }

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 
 import { useShortcut } from '../../lib/useShortcut';
 import { CountedLabel } from './CountedLabel';
+import { EnhanceButton } from './EnhanceButton';
 import { useForm } from './store';
 import { step } from './promptHistory';
 
@@ -22,7 +23,7 @@ export function PromptField() {
 
   return (
     <div>
-      <CountedLabel htmlFor="prompt" label={t('form.prompt')} value={form.prompt} />
+      <CountedLabel htmlFor="prompt" label={t('form.prompt')} value={form.prompt} tools={<EnhanceButton />} />
       <Textarea
         id="prompt"
         ref={input}

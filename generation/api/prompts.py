@@ -1,0 +1,20 @@
+"""``/api/v1/prompts``."""
+
+from django.http import HttpRequest
+from ninja import Router
+
+from generation.enhancing import EnhancedOut, EnhanceIn, prompt_enhance
+
+router = Router(tags=["prompts"])
+
+
+@router.post(
+    "/enhance", response=EnhancedOut, operation_id="prompts_enhance", summary="Say more of the same picture"
+)
+def prompts_enhance(request: HttpRequest, data: EnhanceIn) -> EnhancedOut:
+    """Adds medium, style, light, composition and finish where the prompt does not name them.
+
+    The same prompt and `seed` give the same answer; without a seed each call gives another variant.
+    """
+    del request
+    return prompt_enhance(data)

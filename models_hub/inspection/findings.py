@@ -1,0 +1,72 @@
+"""What inspection says about a model, and how it says no."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from models_hub.models import ModelFile
+from sdweb.errors import PortalError
+
+Kind = ModelFile.Kind
+Family = ModelFile.Family
+Format = ModelFile.Format
+
+PICKLE_SUFFIXES: Final = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle"})
+NATIVE_SIZES: Final[Mapping[Family, int]] = {
+    Family.SD15: 512, Family.SDXL: 1024, Family.SD3: 1024, Family.FLUX: 1024, Family.UNKNOWN: 512,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What was found; the texts are the file's own, cut to what a row holds."""
+
+    kind: Kind
+    family: Family
+    format: Format
+    native_size: int
+    """Side in pixels of the pictures it was trained on."""
+    trigger_words: tuple[str, ...] = ()
+    description: str = ""
+    license: str = ""
+
+
+def unknown_model(why: str) -> PortalError:
+    """It is whole, but nothing that the portal could use."""
+    return PortalError(
+        "unknown_model_type",
+        why,
+        hint="Known are checkpoints, LoRAs, VAEs, ControlNets, IP-Adapters and embeddings of SD 1.5, SDXL, "
+        "SD3 and Flux, CLIP folders, and upscalers of the ESRGAN, Compact and DAT kinds.",
+        status=422,
+    )
+
+
+def sd2_refused(what: str) -> PortalError:
+    """``what`` is "checkpoint", "LoRA", ..."""
+    return unknown_model(f"It is a {what} of Stable Diffusion 2: that family is not supported.")
+
+
+def broken_json(name: str, what: str) -> PortalError:
+    """A text file of a model is not what it has to be."""
+    return PortalError("broken_file", f"{name} {what}.", hint="Copy or download the model again.", status=422)
+
+
+def broken_tensor(name: str, what: str) -> PortalError:
+    """A tensor that no loader could use."""
+    return PortalError(
+        "broken_file",
+        f"Its tensor {name[:80]!r} {what}.",
+        hint="Copy or download the model again.",
+        status=422,
+    )
+
+
+def pickle_refused(name: str) -> PortalError:
+    """Why a ``.ckpt`` and its like are not taken."""
+    return PortalError(
+        "unsafe_format",
+        f"{name[:80]} is a pickle: loading one can run any program, so it is never opened.",
+        hint="Get the model as .safetensors.",
+        status=422,
+    )
