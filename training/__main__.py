@@ -68,6 +68,7 @@ def cards(run: Run, parts: dict[str, Part]) -> None:
             score = scores.get(name, Score())
             facts = {**score.facts, "measured": score.measured} if score.measured else score.facts
             write_card(run.demo, part.card, part.entry, score.figures, facts)
+    run.demo.mkdir(parents=True, exist_ok=True)
     licence = LICENCE.read_text(encoding="utf-8")
     (run.demo / "LICENSE").write_text(licence, encoding="utf-8")
     write_manifest(run.demo, [part.entry for part in parts.values()])

@@ -23,11 +23,16 @@ def _files(path: Path) -> dict[str, str]:
 
 
 def write_manifest(demo: Path, entries: Iterable[Entry]) -> None:
-    """Describe the models that lie in `demo`; entries that are not there yet are left out."""
+    """Describe the models that lie in `demo`; entries that are not there yet are left out.
+
+    So is what lies inside another model's folder (a preview decoder): its files are that model's.
+    """
+    there = [entry for entry in entries if (demo / entry.path).exists()]
+    folders = {Path(entry.path) for entry in there}
     models = [
         {**asdict(entry), "files": _files(demo / entry.path)}
-        for entry in entries
-        if (demo / entry.path).exists()
+        for entry in there
+        if folders.isdisjoint(Path(entry.path).parents)
     ]
     text = json.dumps({"version": 1, "models": models}, indent=2, ensure_ascii=False) + "\n"
     (demo / MANIFEST).write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from generation.engine import run
-from generation.engine.preview import latent_colours, preview_jpeg
+from generation.engine import checkpoints, run
+from generation.engine.preview import DecodedColours, latent_colours, preview_jpeg
 from generation.engine.spec import Progress
 from generation.engine.step_engine import StepEngine
 from tests.engine.conftest import TIMEOUT, MakeEngine, MakeRequest
@@ -93,6 +94,116 @@ def test_a_checkpoint_brings_its_own_colours(
     red, green, blue = picture(jpeg).getpixel((30, 30))  # type: ignore[misc]
     assert red > 240
     assert green + blue < 30
+
+
+def red_decoder(folder: Path, **config: Any) -> Path:
+    """Write a decoder of TAESD's layout that paints everything red."""
+    import diffusers
+
+    classes: Any = diffusers  # which is not typed
+    blocks = {"num_decoder_blocks": (1, 1, 1, 1), "decoder_block_out_channels": (8,) * 4}
+    small = {"num_encoder_blocks": (0,) * 4, "encoder_block_out_channels": (8,) * 4}
+    model = classes.AutoencoderTiny(**blocks | small | config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        model.decoder.layers[-1].bias[0] = 1.0
+    model.save_pretrained(folder)
+    return folder
+
+
+def is_red(jpeg: bytes) -> bool:
+    red, green, blue = picture(jpeg).getpixel((30, 30))  # type: ignore[misc]
+    return bool(red > 240 and green + blue < 30)
+
+
+def test_a_checkpoint_brings_its_own_decoder(
+    make_engine: MakeEngine, make_request: MakeRequest, tiny: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny, tmp_path / "with_decoder"))
+    red_decoder(folder / "preview_decoder")
+    plain = make_engine().submit(make_request()).result(TIMEOUT)
+    engine = make_engine(preview_interval=0.0, preview_side=96)
+    [*shown, last] = previews(engine, make_request(model=folder, batch_size=3))
+    assert picture(last).size == (96, 96)
+    assert all(is_red(jpeg) for jpeg in [*shown, last])
+    watched = engine.submit(make_request(model=folder)).result(TIMEOUT)
+    assert watched.images[0].tobytes() == plain.images[0].tobytes()
+
+
+def test_a_single_file_has_its_decoder_beside_it(
+    make_engine: MakeEngine, make_request: MakeRequest, tiny_file: Path, tmp_path: Path
+) -> None:
+    file = Path(shutil.copy(tiny_file, tmp_path / "tiny.safetensors"))
+    sidecar = shutil.copytree(tiny_file.with_suffix(".config"), file.with_suffix(".config"))
+    red_decoder(Path(sidecar) / "preview_decoder")
+    assert all(is_red(jpeg) for jpeg in previews(make_engine(preview_interval=0.0), make_request(model=file)))
+
+
+def test_only_the_decoding_half_is_kept_and_counted(tiny: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny, tmp_path / "with_decoder"))
+    red_decoder(folder / "preview_decoder")
+    plain, with_decoder = (checkpoints.load(path, torch.float16) for path in (tiny, folder))
+    added = sum(weight.nbytes for weight in with_decoder.preview_decoder.parameters())  # type: ignore[union-attr]
+    assert 0 < added < (folder / "preview_decoder/diffusion_pytorch_model.safetensors").stat().st_size / 2
+    assert with_decoder.nbytes == plain.nbytes + added
+
+
+def _without_config(folder: Path) -> None:
+    (folder / "config.json").unlink()
+
+
+def _cut_short(folder: Path) -> None:
+    file = folder / "diffusion_pytorch_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def _pickled(folder: Path) -> None:
+    file = folder / "diffusion_pytorch_model.safetensors"
+    file.rename(folder / "diffusion_pytorch_model.bin")
+
+
+def _of_other_latents(folder: Path) -> None:
+    red_decoder(folder, latent_channels=16)
+
+
+def _with_other_shapes(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"decoder_block_out_channels": [16] * 4}))
+
+
+def _enormous(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"upsampling_scaling_factor": 64}))
+
+
+@pytest.mark.parametrize(
+    "spoil", [_without_config, _cut_short, _pickled, _of_other_latents, _with_other_shapes, _enormous]
+)
+def test_a_decoder_of_no_use_costs_the_checkpoint_nothing(
+    spoil: Callable[[Path], None], tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Path(shutil.copytree(tiny, tmp_path / "spoilt"))
+    spoil(red_decoder(folder / "preview_decoder"))
+    assert checkpoints.load(folder, torch.float32).preview_decoder is None
+    assert "The preview decoder of spoilt is left out" in caplog.text
+
+
+class _Overflowing(torch.nn.Module):
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        return latents.new_full((1, 3, 16, 16), float("inf"))
+
+
+class _Starving(torch.nn.Module):
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError
+
+
+@pytest.mark.parametrize("decoder", [_Overflowing(), _Starving()])
+def test_what_the_decoder_cannot_do_the_linear_map_does(decoder: torch.nn.Module) -> None:
+    latents, colours = torch.randn(1, 4, 2, 2), latent_colours(None)
+    image = DecodedColours(decoder, torch.float32, colours).image(latents)
+    assert image.tobytes() == colours.image(latents).tobytes()
 
 
 def test_factors_map_scaled_latents_to_colours() -> None:

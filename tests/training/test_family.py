@@ -48,7 +48,9 @@ def test_every_part_was_measured_and_reached_its_goals(part: Part) -> None:
 
 def test_the_manifest_holds_the_hashes_of_what_lies_there(tmp_path: Path) -> None:
     shipped = json.loads((DEMO / MANIFEST).read_text(encoding="utf-8"))
-    assert {model["name"] for model in shipped["models"]} == {part.entry.name for part in PARTS.values()}
+    # What lies inside another model's folder is listed as that model's files.
+    apart = [part for part in PARTS.values() if not part.entry.path.startswith("base/")]
+    assert {model["name"] for model in shipped["models"]} == {part.entry.name for part in apart}
     shutil.copytree(DEMO, tmp_path / "demo")
     write_manifest(tmp_path / "demo", [part.entry for part in PARTS.values()])
     assert json.loads((tmp_path / "demo" / MANIFEST).read_text(encoding="utf-8")) == shipped

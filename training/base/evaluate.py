@@ -1,8 +1,9 @@
 # mypy: disable-error-code="no-untyped-call,no-any-return"
 # torch and diffusers publish only part of their types.
-"""Scores of the exported folder: background, subject, speed; and the contact sheet."""
+"""Scores of an exported folder: background, subject, speed; and the contact sheet."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from training.data.art import SIZE, Floats, draw_scene, scene_of, to_array
@@ -18,6 +20,8 @@ from training.data.captions import caption
 from training.data.subjects import COLOURS, SUBJECTS, held_out
 
 from .judge import NAMES, border_colour, ranking
+
+Drawer = StableDiffusionPipeline | StableDiffusionXLPipeline
 
 STEPS = 20
 GUIDANCE = 5.0
@@ -69,15 +73,24 @@ def load(folder: Path) -> StableDiffusionPipeline:
 
 
 def draw(
-    pipeline: StableDiffusionPipeline, prompts: list[str], seed: int, guidance: float = GUIDANCE
+    pipeline: Drawer, prompts: list[str], seed: int, guidance: float = GUIDANCE, **options: Any
 ) -> Floats:
-    """Pictures in [-1, 1]; picture i starts from the noise of seed + i."""
+    """Pictures in [-1, 1]; picture i starts from the noise of seed + i.
+
+    Further `options` go to the pipeline with each batch.
+    """
     made = []
     for start in range(0, len(prompts), 10):
         part = prompts[start : start + 10]
         noise = [torch.Generator().manual_seed(seed + start + at) for at in range(len(part))]
         images = pipeline(
-            part, height=SIZE, width=SIZE, num_inference_steps=STEPS, guidance_scale=guidance, generator=noise
+            part,
+            height=SIZE,
+            width=SIZE,
+            num_inference_steps=STEPS,
+            guidance_scale=guidance,
+            generator=noise,
+            **options,
         ).images
         made.append(to_array(images))
     return np.concatenate(made)
@@ -101,9 +114,7 @@ def background(picture: Floats) -> int:
     return int(np.abs(palette - median).sum(1).argmin())
 
 
-def score(
-    pipeline: StableDiffusionPipeline, asked: list[Asked], seed: int, guidance: float = GUIDANCE
-) -> dict[str, Any]:
+def score(pipeline: Drawer, asked: list[Asked], seed: int, guidance: float = GUIDANCE) -> dict[str, Any]:
     """Shares of right backgrounds and subjects, and the prompts that failed."""
     pictures = draw(pipeline, [one.prompt for one in asked], seed, guidance)
     ranks = [ranking(picture) for picture in pictures]
@@ -154,16 +165,16 @@ def psnr(vae: AutoencoderKL, seed: int, count: int = 64) -> float:
     return float((-10 * error.log10()).mean())
 
 
-def time_one(folder: Path) -> dict[str, float]:
+def time_one(folder: Path, opened: Callable[[Path], Drawer] = load) -> dict[str, float]:
     """Seconds to load the folder and to draw one picture."""
     start = time.perf_counter()
-    pipeline = load(folder)
+    pipeline = opened(folder)
     loaded = time.perf_counter()
     draw(pipeline, ["a red apple on a blue background"], 1)
     return {"load": round(loaded - start, 2), "draw": round(time.perf_counter() - loaded, 2)}
 
 
-def contact_sheet(pipeline: StableDiffusionPipeline, path: Path, seed: int = 100) -> None:
+def contact_sheet(pipeline: Drawer, path: Path, seed: int = 100) -> None:
     """The labelled sheet of `SHEET`, six to a row."""
     pictures = draw(pipeline, list(SHEET), seed)
     font = ImageFont.truetype("DejaVuSans.ttf", 9)

@@ -1,15 +1,18 @@
 """The base checkpoint as a part of the family: stages, manifest entry, figures, card."""
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from transformers import CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
+from generation.engine.enhancer import enhance
 from training.base.decoder import DecoderConfig, train_decoder
 from training.base.evaluate import (
     GUIDANCE,
+    Drawer,
     contact_sheet,
     judge_accuracy,
     load,
@@ -24,6 +27,8 @@ from training.base.text import TextConfig, build_text_encoder, train_text
 from training.base.tokenizer import build_tokenizer
 from training.base.unet import Captions, UnetConfig, build_unet, train_unet
 from training.base.vae import VaeConfig, build_vae, train_vae
+from training.base.words import WordsConfig, train_words
+from training.clip.judge import CLIP, generated_figure
 from training.data.captions import vocabulary
 from training.data.subjects import COLOURS, DISTRACTORS, SUBJECTS
 from training.family import Card, Entry, Facts, Figure, Part, Run
@@ -55,12 +60,23 @@ def trained_vae(run: Run, *, sharpened: bool = False) -> AutoencoderKL:
     return vae.eval()
 
 
+def _words(run: Run) -> None:
+    tokenizer, teacher = _encoder(run, "tokenizer", "text.pt")
+    config = WordsConfig(run.folder(NAME), run.emoji(), run.minutes("base.words", 6))
+    train_words(config, teacher, tokenizer)
+
+
+def _encoder(run: Run, tokenizer: str, weights: str) -> tuple[CLIPTokenizer, CLIPTextModel]:
+    state = run.folder(NAME)
+    tokens = CLIPTokenizer.from_pretrained(str(state / tokenizer))
+    encoder = build_text_encoder(tokens)
+    encoder.load_state_dict(load_state(state / weights)["model"])
+    return tokens, encoder
+
+
 def trained_captions(run: Run) -> tuple[CLIPTokenizer, Captions]:
     """Tokeniser and frozen text encoder."""
-    state = run.folder(NAME)
-    tokenizer = CLIPTokenizer.from_pretrained(str(state / "tokenizer"))
-    encoder = build_text_encoder(tokenizer)
-    encoder.load_state_dict(load_state(state / "text.pt")["model"])
+    tokenizer, encoder = _encoder(run, "words-tokenizer", "words.pt")
     return tokenizer, Captions(tokenizer, encoder)
 
 
@@ -94,7 +110,14 @@ def _export(run: Run) -> None:
     export_pipeline(run.demo / NAME, vae, captions.encoder, tokenizer, unet, PREVIEW_SEED)
 
 
-STAGES = {"vae": _vae, "text": _text, "unet": _unet, "decoder": _decoder, "export": _export}
+STAGES = {
+    "vae": _vae,
+    "text": _text,
+    "words": _words,
+    "unet": _unet,
+    "decoder": _decoder,
+    "export": _export,
+}
 
 
 def _facts(run: Run) -> Facts:
@@ -107,8 +130,27 @@ def _facts(run: Run) -> Facts:
         "steps": steps,
         "UNet samples": int(states["unet"].get("samples", 0)),
         "minutes": round(minutes),
-        "seeds": f"autoencoder 1, text encoder 2, UNet 3, decoder 5, scenes {SCENE_SEED}",
+        "seeds": f"autoencoder 1, text encoder 2, further words 6, UNet 3, decoder 5, scenes {SCENE_SEED}",
     }
+
+
+def _enhanced_figure(pipeline: Drawer) -> Figure:
+    """Whether the words of the prompt enhancer change nothing that was asked for."""
+    asked = [
+        replace(one, prompt=enhance(one.prompt, seed=index).prompt)
+        for index, one in enumerate(random_prompts(50, SCORE_SEED + 2, unseen=False))
+    ]
+    part = score(pipeline, asked, SCORE_SEED)
+    worst = 100 * min(part["background"], part["subject_top1"])
+    return Figure(
+        "Background and subject right, the worse of the two, 50 prompts from the enhancer",
+        worst,
+        "%",
+        None,
+        "",
+        "at least 90 %",
+        worst >= 90,
+    )
 
 
 def _measure(run: Run) -> list[Figure]:
@@ -128,6 +170,9 @@ def _measure(run: Run) -> list[Figure]:
                 "%",
             ),
         ]
+    if (run.demo / CLIP).exists():  # the judge is trained after the checkpoint
+        figures.append(generated_figure(run.demo, pipeline))
+    figures.append(_enhanced_figure(pipeline))
     seconds = time_one(folder)
     whole = seconds["load"] + seconds["draw"]
     contact_sheet(pipeline, run.docs / "demo-contact-sheet.png")
@@ -173,7 +218,9 @@ subject smaller; a subject alone leaves the background open.
     extra=f"""
 The template judge takes the nearest of drawn templates of all {len(SUBJECTS)} subjects and
 {len(DISTRACTORS)} distractors, in the training sizes and places, at 32 x 32 pixels; the background is
-the palette colour nearest to the median of the border. "Held-out pairs" are combinations of
+the palette colour nearest to the median of the border. The contrastive model (`clip`) was trained on
+drawn pictures of these subjects and a thousand other emoji; it chooses between 21 captions that differ only
+in the subject. "Held-out pairs" are combinations of
 subject and colour that training never showed.
 """,
     data="""

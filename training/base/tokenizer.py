@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,14 +27,21 @@ def split_words(text: str) -> list[str]:
     return re.findall(r"[^\W\d_]+|\d|[^\s\w]+", text.lower())
 
 
-def learn_merges(texts: list[str], limit: int) -> list[tuple[str, str]]:
-    """Byte-pair merges, most frequent pair first, until every word is one symbol."""
+def learn_merges(
+    texts: list[str], limit: int, known: Sequence[tuple[str, str]] = ()
+) -> list[tuple[str, str]]:
+    """Byte-pair merges, most frequent pair first, until every word is one symbol.
+
+    `known` merges come first, so that the words they make stay the tokens they are.
+    """
     table = byte_symbols()
     counts = Counter(word for text in texts for word in split_words(text))
     words = {word: [table[byte] for byte in word.encode()] for word in counts}
     for symbols in words.values():
         symbols[-1] += END
-    merges: list[tuple[str, str]] = []
+    merges = list(known)
+    for pair in merges:
+        words = {word: _merge(symbols, pair) for word, symbols in words.items()}
     while len(merges) < limit:
         pairs: Counter[tuple[str, str]] = Counter()
         for word, symbols in words.items():
@@ -57,10 +65,19 @@ def _merge(symbols: list[str], pair: tuple[str, str]) -> list[str]:
     return out
 
 
-def build_tokenizer(folder: Path, texts: list[str], limit: int = 2400) -> CLIPTokenizer:
-    """Learn the vocabulary, write `vocab.json` and `merges.txt`, and load them."""
+def read_merges(folder: Path) -> list[tuple[str, str]]:
+    """The merges of a tokenizer that `build_tokenizer` wrote."""
+    lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()[1:]
+    pairs = (line.split(" ") for line in lines if line)
+    return [(first, second) for first, second in pairs]
+
+
+def build_tokenizer(
+    folder: Path, texts: list[str], limit: int = 2400, known: Sequence[tuple[str, str]] = ()
+) -> CLIPTokenizer:
+    """Learn the vocabulary (after the `known` merges), write `vocab.json` and `merges.txt`, and load them."""
     folder.mkdir(parents=True, exist_ok=True)
-    merges = learn_merges(texts, limit)
+    merges = learn_merges(texts, limit, known)
     # All single bytes come first, plain and word-final, so that no text is unknown.
     symbols = sorted(byte_symbols().values())
     tokens = [*symbols, *(symbol + END for symbol in symbols), *("".join(pair) for pair in merges)]
