@@ -53,7 +53,12 @@ def render(card: Card, entry: Entry, figures: list[Figure], facts: Facts) -> str
         *_section("Scores", "\n".join(table(figures)) if figures else ""),
         *_section("Training", f"{card.data.strip()}\n\n{trained}"),
         *_section("Limits", card.limits),
-        *_section("Licence", _ART if entry.license == "OFL-1.1" else f"{_ART} The file format and its library are under {entry.license}."),
+        *_section(
+            "Licence",
+            _ART
+            if entry.license == "OFL-1.1"
+            else f"{_ART} The file format and its library are under {entry.license}.",
+        ),
     ]
     return "\n".join(lines).rstrip() + "\n"
 

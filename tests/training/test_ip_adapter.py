@@ -20,7 +20,7 @@ from training.ip_adapter.model import attach, exported_state, starting_state
 from training.ip_adapter.part import PATH
 
 FILE = DEMO / PATH
-COUNT, SEED = 5, 300
+COUNT, SEED = 3, 300
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_pictures_come_nearer_to_the_reference_with_the_scale(
         likeness.append(float((judge.pictures(made) * target).sum(1).mean()))
         ground.append(sum(background(one) == want.colour for one, want in zip(made, asked, strict=True)))
     assert likeness[1] > likeness[0] + 0.1
-    assert ground[1] >= 3 > ground[0]
+    assert ground[1] >= 2 > ground[0]
 
 
 def test_the_prompt_decides_the_background_when_it_names_one(
@@ -67,7 +67,7 @@ def test_the_prompt_decides_the_background_when_it_names_one(
     other = recoloured(asked, SEED)
     assert all(one.colour != before.colour for one, before in zip(other, asked, strict=True))
     made = imagine(pipeline, shown, [one.prompt for one in other], 0.6, SEED)
-    assert sum(background(one) == want.colour for one, want in zip(made, other, strict=True)) >= 3
+    assert sum(background(one) == want.colour for one, want in zip(made, other, strict=True)) >= 2
 
 
 def test_the_encoder_can_be_registered_by_hand(pipeline: StableDiffusionPipeline, shown: Floats) -> None:
