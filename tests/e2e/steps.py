@@ -63,13 +63,17 @@ class Visitor:
         """The field that everything begins with."""
         return self.page.locator("#prompt")
 
+    def chooses(self, model: str) -> None:
+        """A model by its name, whatever is chosen now."""
+        field = self.page.get_by_role("combobox", name="Model")
+        if field.input_value() != model:
+            field.click()
+            name = self.page.get_by_text(model, exact=True)
+            self.page.get_by_role("option").filter(has=name).click()
+
     def chooses_the_tiny_model(self) -> None:
         """The one that is quick enough for a test."""
-        field = self.page.get_by_role("combobox", name="Model")
-        if field.input_value() != "tiny":
-            field.click()
-            name = self.page.get_by_text("tiny", exact=True)
-            self.page.get_by_role("option").filter(has=name).click()
+        self.chooses("tiny")
 
     def sets(self, *, steps: int, side: int) -> None:
         """Steps and a square size of its own."""

@@ -45,6 +45,30 @@ def test_from_signing_in_to_the_gallery(visitor: Visitor, other_visitor: Visitor
     expect(other_visitor.picture_in_gallery(prompt)).to_have_count(0)
 
 
+def test_a_picture_by_a_model_of_another_family(visitor: Visitor) -> None:
+    prompt = a_prompt()
+    visitor.registers()
+    visitor.chooses("Demo emoji XL")
+    visitor.generates(prompt)
+    expect(visitor.result(prompt)).to_be_visible(timeout=PATIENCE)
+    # The size follows the model as long as nobody says otherwise.
+    expect(visitor.result(prompt)).to_have_js_property("naturalWidth", 128, timeout=30_000)
+
+
+def test_the_wand_says_more_and_gives_the_words_back(visitor: Visitor) -> None:
+    visitor.registers()
+    visitor.prompt.fill("a cat")
+    visitor.page.get_by_role("button", name="Enhance the prompt").click()
+    expect(visitor.prompt).to_have_value(re.compile(r"^a cat, .+, .+"))
+    first = visitor.prompt.input_value()
+    visitor.page.get_by_role("button", name="Enhance it another way").click()
+    expect(visitor.prompt).not_to_have_value(first)
+    expect(visitor.prompt).to_have_value(re.compile(r"^a cat, .+, .+"))
+    visitor.page.get_by_role("button", name="Back to my own words").click()
+    expect(visitor.prompt).to_have_value("a cat")
+    expect(visitor.page.get_by_role("button", name="Back to my own words")).to_have_count(0)
+
+
 def test_a_job_is_cancelled(visitor: Visitor) -> None:
     prompt = a_prompt()
     visitor.registers()

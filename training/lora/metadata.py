@@ -75,6 +75,6 @@ def kohya_metadata(
         "modelspec.resolution": f"{SIZE}x{SIZE}",
         "modelspec.prediction_type": "v",
         "modelspec.trigger_phrase": style.trigger,
-        "modelspec.usage_hint": f"Weight 0.5 to 1; the words {style.trigger!r} are welcome, not needed.",
+        "modelspec.usage_hint": f"Weight 0.75 to 1; the words {style.trigger!r} are welcome, not needed.",
     }
     return {name: str(value) for name, value in said.items()}

@@ -148,7 +148,7 @@ def _together(run: Run, prompts: list[str], lines: Floats) -> list[Figure]:
 _USAGE = """
 In A1111 syntax `<lora:{name}:0.8>`; in diffusers `pipeline.load_lora_weights(path)`, then
 `pipeline.set_adapters(names, weights)`. The words "{trigger}" in the prompt are welcome but not
-needed: the weight decides. 0.5 to 1 looks best; the two LoRAs can be combined.
+needed: the weight decides. 0.75 to 1 looks best; the two LoRAs can be combined.
 """
 _DATA = """
 {pictures} scenes of Noto Color Emoji (Debian fonts-noto-color-emoji 2.042), redrawn by an algorithm
