@@ -73,46 +73,42 @@ def others_right(judge: Judge, things: list[Thing], language: str, seed: int) ->
     return float(np.mean(right))
 
 
+def _figures(judge: Judge, asked: list[Asked], seen: torch.Tensor, language: str) -> list[Figure]:
+    """The figures of one language; `seen` are the embeddings of the asked pairs."""
+    tongue, wrong = TONGUES[language], mismatched(asked, SEED)
+    subject = 100 * float(subjects_right(judge, seen, asked, language, SEED).mean())
+    blind = 100 * float(subjects_right(judge, seen, wrong, language, SEED).mean())
+    ground = 100 * float(colours_right(judge, seen, asked, language).mean())
+    label = f"{COUNT} drawn held-out pairs, {tongue}"
+    found = recall(judge, language, (1, 5))
+    return [
+        Figure(
+            f"Subject first among {DISTRACTING} distractors, {label}",
+            subject,
+            "%",
+            blind,
+            "when another subject is asked for than was drawn",
+            "at least 90 %",
+            subject >= 90,
+        ),
+        Figure(f"Background first among {len(COLOURS)}, {label}", ground, "%"),
+        *(
+            Figure(f"Recall@{k} of the one right picture among {GALLERY}, {tongue}", 100 * share, "%")
+            for k, share in found.items()
+        ),
+    ]
+
+
 def measure_clip(folder: Path, emoji_data: Path | None) -> list[Figure]:
     """All figures; those on further emoji only where their names are at hand."""
     judge, asked = Judge.load(folder), random_prompts(COUNT, SEED, unseen=True)
     seen = judge.pictures(drawn(asked, SEED))
-    wrong = mismatched(asked, SEED)
     things = [] if emoji_data is None else read_things(emoji_data)
     figures = []
     for language in LANGUAGES:
-        tongue = TONGUES[language]
-        subject = 100 * float(subjects_right(judge, seen, asked, language, SEED).mean())
-        blind = 100 * float(subjects_right(judge, seen, wrong, language, SEED).mean())
-        ground = 100 * float(colours_right(judge, seen, asked, language).mean())
-        found = recall(judge, language, (1, 5))
-        figures += [
-            Figure(
-                f"Subject first among {DISTRACTING} distractors, {COUNT} drawn held-out pairs, {tongue}",
-                subject,
-                "%",
-                blind,
-                "when another subject is asked for than was drawn",
-                "at least 90 %",
-                subject >= 90,
-            ),
-            Figure(
-                f"Background first among {len(COLOURS)}, {COUNT} drawn held-out pairs, {tongue}", ground, "%"
-            ),
-            *(
-                Figure(
-                    f"Recall@{k} of the one right picture among {GALLERY}, held-out pairs, {tongue}",
-                    100 * share,
-                    "%",
-                )
-                for k, share in found.items()
-            ),
-        ]
+        figures += _figures(judge, asked, seen, language)
         if things:
+            label = f"among {DISTRACTING} distractors, {COUNT} drawn, {TONGUES[language]}"
             share = 100 * others_right(judge, things, language, SEED)
-            figures.append(
-                Figure(
-                    f"Other emoji first among {DISTRACTING} distractors, {COUNT} drawn, {tongue}", share, "%"
-                )
-            )
+            figures.append(Figure(f"Other emoji first {label}", share, "%"))
     return figures

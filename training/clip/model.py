@@ -55,14 +55,18 @@ def build_clip(tokenizer: CLIPTokenizer, start: CLIPTextModel | None = None) -> 
     model.set_attn_implementation("eager")  # on a processor twice as fast as the fused one
     if start is not None:
         known = {name.removeprefix("text_model."): weight for name, weight in start.state_dict().items()}
-        text: Any = model.text_model
-        missing = text.load_state_dict(known, strict=False)
-        if missing.unexpected_keys:
-            raise ValueError(f"the text encoder has other layers: {missing.unexpected_keys}")
-        last = text.encoder.layers[-1]
-        nn.init.zeros_(last.self_attn.out_proj.weight)
-        nn.init.zeros_(last.mlp.fc2.weight)
+        _begin_from(model.text_model, known)
     return model
+
+
+def _begin_from(text: Any, known: dict[str, torch.Tensor]) -> None:
+    """Take over the weights of a shorter text tower; the further layer then passes its input on."""
+    missing = text.load_state_dict(known, strict=False)
+    if missing.unexpected_keys:
+        raise ValueError(f"the text encoder has other layers: {missing.unexpected_keys}")
+    last = text.encoder.layers[-1]
+    nn.init.zeros_(last.self_attn.out_proj.weight)
+    nn.init.zeros_(last.mlp.fc2.weight)
 
 
 def build_processor() -> CLIPImageProcessor:

@@ -90,7 +90,8 @@ Code: the folder `training` of this repository, `python -m training clip`.
 """,
     limits="""
 It knows emoji on plain backgrounds and nothing else of the world. Words outside the names and tags
-are spelt in pieces and mean little to it. Similar faces and people are easily confused.
+are spelt in pieces and mean little to it. Of the emoji that the checkpoint does not draw it names only about
+a third rightly: it saw each of them a few times. Similar faces and people are easily confused.
 """,
     pipeline_tag="zero-shot-image-classification",
 )

@@ -88,7 +88,8 @@ Code: the folder `training` of this repository, `python -m training ip-adapter`.
 """,
     limits="""
 It knows the subjects and colours of the demo checkpoint only; any other reference becomes the nearest one.
-One embedding stands for the whole picture: place and size are followed loosely, details are not.
+One embedding stands for the whole picture: place and size are followed loosely, details are not. When the
+prompt changes the background, the subject gets rough and is often no longer recognised by the template judge.
 """,
     pipeline_tag="image-to-image",
 )

@@ -150,7 +150,7 @@ CARD = Card(
     title="Demo preview decoder",
     summary="""
 A decoder of TAESD's layout (diffusers' AutoencoderTiny) for the latents of the demo emoji checkpoint:
-a picture of 128 x 128 in a tenth of the full decoder's time, for previews. It lies inside
+a picture of 128 x 128 in a fifth of the full decoder's time, for previews. It lies inside
 the checkpoint's folder, where the engine looks for one.
 """,
     usage="""

@@ -1,6 +1,6 @@
 # mypy: disable-error-code="no-untyped-call,no-any-return"
 # torch and diffusers publish only part of their types.
-"""Distils the base's decoder into one of TAESD's layout, a fortieth of its size."""
+"""Distils the base's decoder into a far smaller one of TAESD's layout."""
 
 import copy
 import time
