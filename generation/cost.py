@@ -20,7 +20,7 @@ class _Family:
     decode_tflop: float
     """The VAE decoder, which grows with the number of pixels."""
     guided_calls: int = 2
-    """Denoiser evaluations per step with guidance."""
+    """Denoiser evaluations per step with guidance and one part of prompt."""
 
 
 _SD15: Final = _Family(512, linear_tflop=0.677, attention_tflop=0.126, decode_tflop=2.515)
@@ -51,6 +51,8 @@ class Work:
     guidance_scale: float
     sampler: str
     """Canonical name."""
+    prompt_parts: int = 1
+    """Parts between ``AND``, each of which is one more evaluation."""
 
 
 def predicted_tflop(work: Work) -> float:
@@ -59,6 +61,6 @@ def predicted_tflop(work: Work) -> float:
     area = work.width * work.height / family.side**2
     call = family.linear_tflop * area + family.attention_tflop * area**2
     calls = work.steps * (2 if work.sampler in _TWO_CALLS else 1)
-    if work.guidance_scale > 1.0:
-        calls *= family.guided_calls
+    guidance = family.guided_calls - 1 if work.guidance_scale > 1.0 else 0
+    calls *= work.prompt_parts + guidance
     return work.batch_size * (calls * call + family.decode_tflop * area)

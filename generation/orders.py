@@ -9,6 +9,7 @@ from generation.cost import Work, predicted_tflop
 from generation.engine import spec
 from generation.engine.catalog import resolve_sampler
 from generation.engine.errors import EngineError
+from generation.engine.prompts import read_prompts
 from generation.schemas import RANDOM_SEED, GenerateIn, Params
 from models_hub.models import ModelFile
 from models_hub.selectors import model_for_generation
@@ -26,7 +27,9 @@ class Order:
 
 
 def order_prepare(*, user: User, request: GenerateIn) -> Order:
-    """Raises ``PortalError``: ``unknown_model``, ``unknown_sampler`` or ``unknown_schedule``."""
+    """Raises ``PortalError``: ``unknown_model``, ``unknown_sampler`` or ``unknown_schedule``, and
+    ``invalid_request`` or ``unsupported_feature`` for a prompt that cannot be read.
+    """
     model = model_for_generation(user=user, name_or_id=request.model)
     params = _params(request, model)
     work = Work(
@@ -37,6 +40,7 @@ def order_prepare(*, user: User, request: GenerateIn) -> Order:
         batch_size=params.batch_size,
         guidance_scale=params.cfg_scale,
         sampler=params.sampler,
+        prompt_parts=_prompt_parts(params),
     )
     return Order(params=params, model=model, cost_tflop=predicted_tflop(work))
 
@@ -51,6 +55,17 @@ def _params(request: GenerateIn, model: ModelFile) -> Params:
     return Params(
         **known, model=model.name, model_id=str(model.pk), sampler=sampler, scheduler=schedule, seed=seed
     )
+
+
+def _prompt_parts(params: Params) -> int:
+    """Parts between ``AND``, of prompts that can be read: an unreadable one must not wait in the queue."""
+    try:
+        positive, _ = read_prompts(
+            params.prompt, params.negative_prompt, steps=params.steps, guidance_scale=params.cfg_scale
+        )
+    except EngineError as error:
+        raise portal_error(error) from None
+    return len(positive.parts)
 
 
 _WIRE_NAMES = {"schedule": "scheduler", "guidance_scale": "cfg_scale", "checkpoint": "model"}

@@ -1,40 +1,35 @@
 """From prompts to what the denoiser attends to.
 
-A prompt becomes chunks of 75 tokens, each encoded by CLIP on its own between its two markers; the encoded
-chunks of a long prompt are laid end to end, as AUTOMATIC1111 does. ``prompt_chunks`` is the seam for a
-prompt syntax.
+A request's prompts are planned first (``prompts.plan``): which texts there are, in chunks of 75 tokens, and
+which of them count at which step. Each chunk is encoded by CLIP on its own between its two markers, its
+tokens' vectors are multiplied by their weights, and the chunks of a long text are laid end to end, as
+AUTOMATIC1111 does.
 
 SDXL reads every chunk with two encoders and lays what they say side by side. Besides, it wants the meaning of
 the whole prompt in one vector, for which the second encoder's of the first chunk stands, and the picture's
 size.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import torch
 
 from generation.engine.errors import EngineError
 from generation.engine.lru import ByteLru
+from generation.engine.prompts import Chunk, PlanStep, plan, read_prompts
 from generation.engine.spec import GenerationRequest
 
 if TYPE_CHECKING:
     from generation.engine.checkpoints.components import Checkpoint
-    from generation.engine.checkpoints.tokenizer import Tokenizer
 
-CHUNK_TOKENS: Final = 75
-"""CLIP's 77 positions less the two markers."""
-COMMA_BACKTRACK: Final = 20
-"""A full chunk is cut after a comma at most this many tokens back, so that no phrase is torn (A1111)."""
 CACHE_BYTES: Final = 64 * 2**20
-
-Chunk = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What the denoiser is told about one picture, in the model's dtype, on the device."""
+    """What one text, at one size of picture, tells the denoiser: in the model's dtype, on the device."""
 
     text: torch.Tensor
     """``[1, 77 * chunks, width]``."""
@@ -44,12 +39,26 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
-    """A request's two prompts, encoded."""
+    """A request's texts, encoded, and which of them count when."""
 
-    positive: Condition
-    negative: Condition | None
-    """None when the request is not guided."""
+    texts: tuple[Condition, ...]
+    """All of the same number of chunks."""
+    steps: tuple[PlanStep, ...]
+    """One per sampler step: places in ``texts``. All with as many positive ones as the first."""
     chunks: int
+
+    @property
+    def guided(self) -> bool:
+        return self.steps[0].negative is not None
+
+    @property
+    def parts(self) -> int:
+        """Texts between ``AND``, each of which the denoiser is asked about at every step."""
+        return len(self.steps[0].positive)
+
+    def at(self, step: int) -> PlanStep:
+        """What counts at a sampler step; the last one's also for samplers that take more than was planned."""
+        return self.steps[min(step, len(self.steps) - 1)]
 
 
 class _Encoded(NamedTuple):
@@ -65,24 +74,6 @@ class _Encoded(NamedTuple):
         return sum(part.numel() * part.element_size() for part in self if part is not None)
 
 
-def prompt_chunks(text: str, tokenizer: "Tokenizer") -> list[Chunk]:
-    """Token ids of ``text`` without markers, in chunks of at most 75; at least one, which may be empty."""
-    chunks: list[Chunk] = []
-    rest: Sequence[int] = tokenizer.ids(text)
-    while len(rest) > CHUNK_TOKENS:
-        cut = _cut(rest[:CHUNK_TOKENS], tokenizer.comma)
-        chunks.append(tuple(rest[:cut]))
-        rest = rest[cut:]
-    return [*chunks, tuple(rest)]
-
-
-def _cut(tokens: Sequence[int], comma: int | None) -> int:
-    for position in range(len(tokens), len(tokens) - COMMA_BACKTRACK, -1):
-        if tokens[position - 1] == comma:
-            return position
-    return len(tokens)
-
-
 class Conditioner:
     """Encodes requests; remembers chunks, which is exact, since each is encoded alone in a batch of one."""
 
@@ -95,28 +86,38 @@ class Conditioner:
         return self._cache.nbytes
 
     def encode(self, key: str, checkpoint: "Checkpoint", request: GenerationRequest) -> Conditioning:
-        """``key`` names the checkpoint. Raises ``EngineError("invalid_request", field="clip_skip")``."""
+        """``key`` names the checkpoint. Raises ``EngineError`` with ``field`` ``clip_skip`` or a prompt's."""
         _require_layers(checkpoint, request.clip_skip)
-        tokenizers = [tokenizer for _, tokenizer in checkpoint.text_towers]
-        positive = [prompt_chunks(request.prompt, tokenizer) for tokenizer in tokenizers]
-        guided = request.guidance_scale > 1.0
-        negative = [prompt_chunks(request.negative_prompt, each) for each in tokenizers] if guided else []
-        # Both halves go through the denoiser in one call, so the shorter one is filled up with empty chunks.
-        length = max(len(chunks) for chunks in [*positive, *negative])
+        positive, negative = read_prompts(
+            request.prompt,
+            request.negative_prompt,
+            steps=request.steps,
+            guidance_scale=request.guidance_scale,
+        )
+        # One plan per tokenizer: SDXL's second one reads "!" as its padding, and so may count differently.
+        plans = [
+            plan(positive, negative, tokenizer.ids, comma=tokenizer.comma, steps=request.steps)
+            for _, tokenizer in checkpoint.text_towers
+        ]
+        length = max(each.chunks for each in plans)
+        texts = tuple(
+            _joined(
+                [
+                    self._all_encoded(key, checkpoint, tower, request.clip_skip, _filled(chunks, length))
+                    for tower, chunks in enumerate(towers)
+                ],
+                request,
+            )
+            for towers in zip(*(each.texts for each in plans), strict=True)
+        )
+        made = Conditioning(texts, plans[0].steps, length)
+        unsaid = negative is not None and not negative.text.strip()
+        return _silenced(made) if unsaid and checkpoint.zeros_for_empty_negative else made
 
-        def condition(prompt: Sequence[list[Chunk]]) -> Condition:
-            filled = [[*chunks, *([()] * (length - len(chunks)))] for chunks in prompt]
-            towers = [
-                [self._encoded(key, checkpoint, tower, request.clip_skip, chunk) for chunk in chunks]
-                for tower, chunks in enumerate(filled)
-            ]
-            return _joined(towers, request)
-
-        given = condition(positive)
-        if not guided:
-            return Conditioning(given, None, length)
-        unsaid = checkpoint.zeros_for_empty_negative and not request.negative_prompt.strip()
-        return Conditioning(given, _silence(given) if unsaid else condition(negative), length)
+    def _all_encoded(
+        self, key: str, checkpoint: "Checkpoint", tower: int, clip_skip: int, chunks: Iterable[Chunk]
+    ) -> list[_Encoded]:
+        return [self._encoded(key, checkpoint, tower, clip_skip, chunk) for chunk in chunks]
 
     def _encoded(
         self, key: str, checkpoint: "Checkpoint", tower: int, clip_skip: int, chunk: Chunk
@@ -125,8 +126,11 @@ class Conditioner:
         found = self._cache.get(place)
         if found is None:
             encoder, tokenizer = checkpoint.text_towers[tower]
-            ids = _ids(chunk, tokenizer, encoder.device)
+            tokens, weights = chunk.padded(bos=tokenizer.bos, eos=tokenizer.eos, pad=tokenizer.pad)
+            ids = torch.tensor([tokens], device=encoder.device)
             found = _read_xl(encoder, clip_skip, ids) if checkpoint.is_xl else _read(encoder, clip_skip, ids)
+            if any(weight != 1.0 for weight in weights):
+                found = found._replace(hidden=_weighted(found.hidden, weights))
             self._cache.put(place, found, found.nbytes)
             self._cache.shrink()
         return found
@@ -156,15 +160,24 @@ def _joined(towers: Sequence[Sequence[_Encoded]], request: GenerationRequest) ->
     return Condition(text, {"text_embeds": pooled, "time_ids": sizes})
 
 
-def _silence(condition: Condition) -> Condition:
-    """No text at all, at the same sizes."""
-    added = {**condition.added, "text_embeds": torch.zeros_like(condition.added["text_embeds"])}
-    return Condition(torch.zeros_like(condition.text), added)
+def _filled(chunks: tuple[Chunk, ...], length: int) -> tuple[Chunk, ...]:
+    return chunks + (Chunk(),) * (length - len(chunks))
 
 
-def _ids(chunk: Chunk, tokenizer: "Tokenizer", device: torch.device) -> torch.Tensor:
-    padding = [tokenizer.pad] * (CHUNK_TOKENS - len(chunk))
-    return torch.tensor([[tokenizer.bos, *chunk, tokenizer.eos, *padding]], device=device)
+def _weighted(hidden: torch.Tensor, weights: Sequence[float]) -> torch.Tensor:
+    """A1111's "Original" emphasis, in fp32: the mean of all is near 0, and half precision loses it."""
+    given = hidden.float()
+    scaled = given * torch.tensor(weights, device=given.device)[None, :, None]
+    return (scaled * (given.mean() / scaled.mean())).to(hidden.dtype)
+
+
+def _silenced(made: Conditioning) -> Conditioning:
+    """With no text at all, at the same size, in place of the negative prompt."""
+    said = made.texts[0]
+    added = {**said.added, "text_embeds": torch.zeros_like(said.added["text_embeds"])}
+    silence = Condition(torch.zeros_like(said.text), added)
+    steps = tuple(replace(step, negative=len(made.texts)) for step in made.steps)
+    return Conditioning((*made.texts, silence), steps, made.chunks)
 
 
 def _read(encoder: Any, clip_skip: int, ids: torch.Tensor) -> _Encoded:

@@ -31,7 +31,8 @@ class Preparer:
             checkpoint=model,
             width=request.width,
             height=request.height,
-            guided=conditioning.negative is not None,
+            guided=conditioning.guided,
+            parts=conditioning.parts,
             chunks=conditioning.chunks,
         )
         return [self._row(owner, request, seed, key, checkpoint, conditioning) for seed in request.seeds]
@@ -65,6 +66,5 @@ class Preparer:
             generator=generator,
             latents=first_latents(sampler, generator, shape, self._device),
             guidance=request.guidance_scale,
-            positive=conditioning.positive,
-            negative=conditioning.negative,
+            conditioning=conditioning,
         )

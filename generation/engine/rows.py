@@ -7,7 +7,9 @@ company.
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from functools import reduce
+from itertools import chain, zip_longest
+from operator import add
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import torch
@@ -16,7 +18,7 @@ from generation.engine.samplers import Sampler, predicted_x0
 
 if TYPE_CHECKING:
     from generation.engine.checkpoints.components import Checkpoint
-    from generation.engine.conditioning import Condition
+    from generation.engine.conditioning import Condition, Conditioning
 
 BUCKETS: Final = (1, 2, 4, 8, 16)
 """Padded batch sizes. Few, so that kernels chosen by shape (and the low bits they decide) vary little."""
@@ -38,7 +40,14 @@ class BatchKey:
     width: int
     height: int
     guided: bool
+    parts: int
+    """Texts between ``AND``."""
     chunks: int
+
+    @property
+    def places(self) -> int:
+        """Room in the denoiser's batch: one place per part, and one for the negative prompt."""
+        return self.parts + self.guided
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -54,8 +63,7 @@ class Row:
     latents: torch.Tensor
     """``[1, 4, height / 8, width / 8]``, fp32, on the device."""
     guidance: float
-    positive: "Condition"
-    negative: "Condition | None"
+    conditioning: "Conditioning"
     step: int = 0
     """Denoiser calls done."""
     served: int = -1
@@ -79,6 +87,26 @@ class Row:
 
     def model_input(self) -> torch.Tensor:
         return self.sampler.scale_model_input(self.latents, self.timestep)
+
+    def conditions(self) -> "list[Condition]":
+        """What the denoiser is told at the coming call, the negative prompt first."""
+        now = self.conditioning.at(self.sampler.step_index)
+        negative = () if now.negative is None else (now.negative,)
+        return [self.conditioning.texts[text] for text in (*negative, *(text for text, _ in now.positive))]
+
+    def composed(self, outputs: Sequence[torch.Tensor]) -> Prediction:
+        """The denoiser's answers to ``conditions()`` as one.
+
+        Each part between ``AND`` pulls away from the negative prompt by its weight; unguided, there is
+        nothing to pull away from, so the parts are averaged.
+        """
+        weights = [weight for _, weight in self.conditioning.at(self.sampler.step_index).positive]
+        if not self.key.guided:
+            together = reduce(add, [weight * out for weight, out in zip(weights, outputs, strict=True)])
+            return Prediction(together / sum(weights), None)
+        without, *given = outputs
+        pull = reduce(add, [weight * (out - without) for weight, out in zip(weights, given, strict=True)])
+        return Prediction(without + self.guidance * pull, without)
 
     def advance(self, prediction: Prediction, *, want_x0: bool) -> None:
         """Take one sampler step with what the denoiser said, and remember the predicted picture if wanted."""
@@ -129,29 +157,22 @@ def predict(
 ) -> list[Prediction]:
     """One denoiser call for ``rows`` of one key, padded to ``bucket``: the prediction of each.
 
-    ``inputs`` are the rows' scaled latents. The unconditional half comes first, as in diffusers' own
-    pipelines.
+    ``inputs`` are the rows' scaled latents. In the batch come all the negative prompts, then all the first
+    parts, and so on: for plain prompts the order of diffusers' own pipelines.
     """
     padding = bucket - len(rows)
+    places = rows[0].key.places
     padded = [*rows, *[rows[0]] * padding]
     sample = torch.cat([*inputs, *[inputs[0]] * padding]).to(checkpoint.dtype)
     timesteps = torch.stack([row.timestep.to(torch.float32) for row in padded]).to(sample.device)
-    conditions = [row.positive for row in padded]
-    if rows[0].key.guided:
-        sample, timesteps = torch.cat([sample, sample]), torch.cat([timesteps, timesteps])
-        conditions = [*(row.negative for row in padded if row.negative is not None), *conditions]
+    conditions = list(chain.from_iterable(zip(*(row.conditions() for row in padded), strict=True)))
     added = {name: torch.cat([each.added[name] for each in conditions]) for name in conditions[0].added}
     output = checkpoint.unet(
-        sample,
-        timesteps,
+        torch.cat([sample] * places),
+        torch.cat([timesteps] * places),
         encoder_hidden_states=torch.cat([each.text for each in conditions]),
         added_cond_kwargs=added or None,
         return_dict=False,
     )[0].float()
-    if not rows[0].key.guided:
-        return [Prediction(part, None) for part in output[: len(rows)].split(1)]
-    unconditional, conditional = (half.split(1) for half in output.chunk(2))
-    return [
-        Prediction(without + row.guidance * (given - without), without)
-        for row, without, given in zip(rows, unconditional, conditional, strict=False)
-    ]
+    by_row = zip(*(place.split(1) for place in output.chunk(places)), strict=True)
+    return [row.composed(outputs) for row, outputs in zip(rows, by_row, strict=False)]

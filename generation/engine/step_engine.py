@@ -21,6 +21,7 @@ from generation.engine.errors import EngineError
 from generation.engine.model_cache import ModelCache, cache_key
 from generation.engine.preparation import Preparer
 from generation.engine.preview import painter_for
+from generation.engine.prompts import read_prompts
 from generation.engine.rows import BUCKETS
 from generation.engine.run import Run
 from generation.engine.spec import (
@@ -200,8 +201,7 @@ class _Floor:
             return
         if run.model is None:
             run.started = monotonic()
-            # A name that nobody knows must not cost a model load.
-            resolve_sampler(run.request.sampler, run.request.schedule)
+            _refuse_unreadable(run.request)
             key = cache_key(run.request.checkpoint)
             self.cache.acquire(key, run.request.checkpoint)
             run.model = key
@@ -241,6 +241,14 @@ class _Floor:
                 self.cache.release(run.model)
                 run.model = None
         self.runs = [run for run in self.runs if not run.ended]
+
+
+def _refuse_unreadable(request: GenerationRequest) -> None:
+    """A name that nobody knows, or a prompt that nobody can read, must not cost a model load."""
+    resolve_sampler(request.sampler, request.schedule)
+    read_prompts(
+        request.prompt, request.negative_prompt, steps=request.steps, guidance_scale=request.guidance_scale
+    )
 
 
 def _closed() -> EngineError:

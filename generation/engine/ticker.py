@@ -41,7 +41,7 @@ class Ticker:
         # The group served longest ago; among new ones the first to arrive.
         key = min(groups, key=lambda key: self._turns.get(key, -1))
         self._turns[key] = self.ticks
-        chosen = choose(groups[key], self._limits.get(key, self._most))
+        chosen = choose(groups[key], min(self._most, self._room(key)))
         self._denoise(key, {row: owners[row] for row in chosen})
         return True
 
@@ -53,7 +53,7 @@ class Ticker:
         rows = [row for row in inputs if not owners[row].ended]
         if not rows:
             return
-        bucket = bucket_for(len(rows), min(self._config.min_bucket, self._limits.get(key, BUCKETS[-1])))
+        bucket = bucket_for(len(rows), min(self._config.min_bucket, self._room(key)))
         predictions = self._predict(rows, [inputs[row] for row in rows], bucket, owners)
         if predictions is None:
             return
@@ -69,6 +69,16 @@ class Ticker:
                 row.advance(prediction, want_x0=run in watched)
         for run in present:
             run.report_denoised(self._config.preview_side if run in watched else 0)
+
+    def _room(self, key: BatchKey) -> int:
+        """The largest bucket that rows of ``key`` may fill.
+
+        Composed rows take more than two places each: there are fewer in a tick, so that it needs no more
+        memory than one of plain rows. A single row is always let in.
+        """
+        places = 2 * bucket_for(max(self._most, self._config.min_bucket))
+        fitting = [bucket for bucket in BUCKETS if bucket * key.places <= places]
+        return min(max(fitting, default=1), self._limits.get(key, BUCKETS[-1]))
 
     def _predict(
         self, rows: list[Row], inputs: list[torch.Tensor], bucket: int, owners: Mapping[Row, Run]

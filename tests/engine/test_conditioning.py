@@ -7,7 +7,7 @@ import torch
 
 from generation.engine.checkpoints import load
 from generation.engine.checkpoints.components import Checkpoint
-from generation.engine.conditioning import Conditioner, prompt_chunks
+from generation.engine.conditioning import Conditioner, Conditioning
 from generation.engine.step_engine import StepEngine
 from tests.engine.conftest import TIMEOUT, Denoiser, MakeEngine, MakeRequest
 from tests.engine.test_batching import submit_together
@@ -19,25 +19,15 @@ def checkpoint(tiny: Path) -> Checkpoint:
     return load(tiny, torch.float32)
 
 
-@pytest.mark.parametrize(
-    ("words", "lengths"), [(0, [0]), (1, [1]), (75, [75]), (76, [75, 1]), (200, [75, 75, 50])]
-)
-def test_chunks_hold_75_tokens(words: int, lengths: list[int], checkpoint: Checkpoint) -> None:
-    chunks = prompt_chunks(" ".join(["fox"] * words), checkpoint.tokenizer)
-    assert [len(chunk) for chunk in chunks] == lengths
+def positive(encoded: Conditioning) -> torch.Tensor:
+    [(text, _)] = encoded.steps[0].positive
+    return encoded.texts[text].text
 
 
-@pytest.mark.parametrize(
-    ("comma_after", "lengths"),
-    [(75, [75, 15]), (74, [75, 15]), (60, [61, 29]), (55, [56, 34]), (54, [75, 15])],
-)
-def test_a_phrase_is_not_torn_if_a_comma_is_near(
-    comma_after: int, lengths: list[int], checkpoint: Checkpoint
-) -> None:
-    words = ["fox"] * 90
-    words[comma_after] = ","
-    chunks = prompt_chunks(" ".join(words), checkpoint.tokenizer)
-    assert [len(chunk) for chunk in chunks] == lengths
+def negative(encoded: Conditioning) -> torch.Tensor:
+    text = encoded.steps[0].negative
+    assert text is not None
+    return encoded.texts[text].text
 
 
 def test_long_prompts_are_chunks_end_to_end(checkpoint: Checkpoint, make_request: MakeRequest) -> None:
@@ -45,11 +35,10 @@ def test_long_prompts_are_chunks_end_to_end(checkpoint: Checkpoint, make_request
     with torch.inference_mode():
         encoded = Conditioner().encode("tiny", checkpoint, make_request(long, negative_prompt="a cat"))
     assert encoded.chunks == 2
-    assert encoded.negative is not None
-    assert encoded.positive.text.shape == encoded.negative.text.shape == (1, 154, TEXT_WIDTH)
-    first, second = prompt_chunks(long, checkpoint.tokenizer)
+    assert positive(encoded).shape == negative(encoded).shape == (1, 154, TEXT_WIDTH)
     tokenizer = checkpoint.tokenizer
-    for half, chunk in zip(encoded.positive.text.chunk(2, dim=1), (first, second), strict=True):
+    tokens = tokenizer.ids(long)
+    for half, chunk in zip(positive(encoded).chunk(2, dim=1), (tokens[:75], tokens[75:]), strict=True):
         ids = [tokenizer.bos, *chunk, *[tokenizer.eos] * (76 - len(chunk))]
         with torch.inference_mode():
             expected = checkpoint.text_encoder(torch.tensor([ids])).last_hidden_state
@@ -63,14 +52,13 @@ def test_the_shorter_prompt_is_filled_with_empty_chunks(
     with torch.inference_mode():
         long = conditioner.encode("tiny", checkpoint, make_request("fox " * 80))
         empty = conditioner.encode("tiny", checkpoint, make_request(""))
-    assert long.negative is not None
-    assert torch.equal(long.negative.text[:, 77:], empty.positive.text)
+    assert torch.equal(negative(long)[:, 77:], positive(empty))
 
 
 def test_unguided_requests_need_no_negative(checkpoint: Checkpoint, make_request: MakeRequest) -> None:
     request = make_request(negative_prompt="fox " * 200, guidance_scale=1.0)
     encoded = Conditioner().encode("tiny", checkpoint, request)
-    assert (encoded.negative, encoded.chunks) == (None, 1)
+    assert (encoded.guided, encoded.chunks, len(encoded.texts)) == (False, 1, 1)
 
 
 def test_what_was_encoded_once_is_remembered(
@@ -82,7 +70,7 @@ def test_what_was_encoded_once_is_remembered(
     first = conditioner.encode("tiny", checkpoint, make_request())
     again = conditioner.encode("tiny", checkpoint, make_request(seed=3))
     assert len(calls) == 2  # the prompt and the empty negative
-    assert torch.equal(first.positive.text, again.positive.text)
+    assert torch.equal(positive(first), positive(again))
     conditioner.encode("tiny", checkpoint, make_request(clip_skip=1))
     conditioner.encode("other model", checkpoint, make_request())
     assert len(calls) == 6

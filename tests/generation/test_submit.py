@@ -51,6 +51,7 @@ def test_more_work_costs_more(alice: User, submit: Submit) -> None:
     assert submit(alice, width=256, height=256, steps=8).cost_tflop > 1.5 * plain
     assert submit(alice, width=256, height=256, batch_size=4).cost_tflop == pytest.approx(4 * plain)
     assert submit(alice, width=256, height=256, cfg_scale=1.0).cost_tflop < plain
+    assert submit(alice, width=256, height=256, prompt="a AND b AND c").cost_tflop > 1.5 * plain
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,10 @@ def test_more_work_costs_more(alice: User, submit: Submit) -> None:
         ({"batch_size": 9}, "invalid_input", "batch_size"),
         ({"clip_skip": 13}, "invalid_input", "clip_skip"),
         ({"task": "video"}, "invalid_input", "task"),
+        ({"prompt": "(" * 65}, "invalid_request", "prompt"),
+        ({"negative_prompt": "(fox:1001)"}, "invalid_request", "negative_prompt"),
+        ({"prompt": "a AND b:-1", "cfg_scale": 1.0}, "invalid_request", "prompt"),
+        ({"prompt": "a <lora:ghibli:0.8>"}, "unsupported_feature", "prompt"),
         ({"sampler": "Magic"}, "unknown_sampler", "sampler"),
         ({"scheduler": "Magic"}, "unknown_schedule", "scheduler"),
         ({"model": "no such model"}, "unknown_model", "model"),

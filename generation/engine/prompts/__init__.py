@@ -1,10 +1,10 @@
 """The prompt language of AUTOMATIC1111's web UI, read in one place. Needs no torch.
 
 In the order in which a prompt goes through it: ``styles_apply`` merges styles, ``expand`` draws wildcards
-and choices by a seed, ``parse_prompt`` and ``parse_negative`` take the text apart, ``plan`` says which
-chunks of tokens there are to encode and which of them count at which step. ``escape`` makes any text plain.
-Whatever is wrong with a prompt is an ``EngineError("invalid_request")`` that names its field; ``limits``
-bounds the time and memory that any text can take.
+and choices by a seed, ``parse_prompt`` and ``parse_negative`` take the text apart (``read_prompts`` a
+request's two, and says what the engine cannot do), ``plan`` says which chunks of tokens there are to encode
+and which of them count at which step. ``escape`` makes any text plain. Whatever is wrong with a prompt is an
+``EngineError`` that names its field; ``limits`` bounds the time and memory that any text can take.
 """
 
 from generation.engine.prompts.attention import Emphasis, Segment, escape, parse_attention
@@ -20,6 +20,7 @@ from generation.engine.prompts.parsing import (
     strip_comments,
 )
 from generation.engine.prompts.plan import Plan, PlanStep, plan
+from generation.engine.prompts.reading import read_prompts
 from generation.engine.prompts.styles import Style, styles_apply, styles_extract, styles_read
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "plain_text",
     "plan",
     "prompt_chunks",
+    "read_prompts",
     "strip_comments",
     "styles_apply",
     "styles_extract",

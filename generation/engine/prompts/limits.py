@@ -15,8 +15,8 @@ MAX_NETWORKS: Final = 64
 MAX_TEXTS: Final = 64
 """Different texts that the schedules of one prompt come to; each is encoded."""
 MAX_CHUNKS: Final = 512
-"""Chunks of 75 tokens that a prompt and its negative prompt come to over all steps; each is a text encoder
-call.
+"""Chunks of 75 tokens that a prompt and its negative prompt come to over all steps, all texts filled up to
+the longest; each is kept in memory, and all but the filling are text encoder calls.
 """
 MAX_EXPANSION_WORK: Final = 500_000
 """Steps of work, about a microsecond each at most, to draw the wildcards and choices of one prompt."""

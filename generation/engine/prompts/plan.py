@@ -73,8 +73,8 @@ def plan(  # noqa: PLR0913 - two prompts, a tokenizer and what they are planned 
 
 def _filled(texts: Sequence[tuple[Chunk, ...]], field: str) -> tuple[tuple[Chunk, ...], ...]:
     length = max(map(len, texts))
-    # Padding chunks are all the same one and cost nothing to encode.
-    total = sum(map(len, texts))
+    # Padding is encoded once, but every text is kept at full length while its picture is made.
+    total = length * len(texts)
     if total > MAX_CHUNKS:
         raise prompt_error(
             field,

@@ -41,6 +41,7 @@ def dpm_adaptive(x: Tensor, course: Course) -> Steps:
     t, t_end = -math.log(course.sigmas[0]), -math.log(course.sigmas[-1])
     h, tries, last_low = FIRST_STEP, 0, x
     while t < t_end - 1e-5:
+        course.begin_step(1)
         t_next = min(t_end, t + h)
         target, up = ancestral_target(t, t_next, t_end)
         span = (t, target)

@@ -27,6 +27,7 @@ def dpm_fast(x: Tensor, course: Course) -> Steps:
     t_start, t_end = -math.log(course.sigmas[0]), -math.log(course.sigmas[-1])
     times: list[float] = np.linspace(t_start, t_end, len(orders) + 1).tolist()
     for order, t, t_next in zip(orders, times[:-1], times[1:], strict=True):
+        course.begin_step(order)
         target, up = ancestral_target(t, t_next, t_end)
         x = yield from _solve(x, t, target, order)
         x = x + up * course.noise_like(x)

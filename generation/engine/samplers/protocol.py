@@ -50,6 +50,16 @@ class Sampler(Protocol):
         ...
 
     @property
+    def step_index(self) -> int:
+        """Which of the steps that were asked for the coming call is part of, from 0.
+
+        Calls that a step averages over have the same one: what they are conditioned on must not change
+        between them. "DPM fast" counts a step of several calls as that many, "DPM adaptive" its tries, which
+        may be more than the steps that were asked for.
+        """
+        ...
+
+    @property
     def init_noise_sigma(self) -> float:
         """What to multiply standard normal noise by to get the first ``x``."""
         ...

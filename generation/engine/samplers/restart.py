@@ -20,7 +20,7 @@ RESTART_HIGH: Final = 2.0
 
 def restart(x: Tensor, course: Course) -> Steps:
     last_sigma = course.sigmas[0]
-    for sigma, sigma_next in _heun_steps(course.sigmas):
+    for sigma, sigma_next in course.stepwise(_heun_steps(course.sigmas)):
         if sigma > last_sigma:
             x = x + (sigma**2 - last_sigma**2) ** 0.5 * course.noise_like(x)
         start = yield x, sigma

@@ -21,6 +21,9 @@ class SchedulerSampler:
         self.timesteps = scheduler.timesteps.to("cpu", torch.float32)
         self._scheduler = scheduler
         self._calls = 0
+        # PLMS looks twice in its first step; its class calls itself one of first order all the same.
+        self._order = int(scheduler.order)
+        self._extra_calls = max(0, len(self.timesteps) - self._order * int(scheduler.num_inference_steps))
         # Without this, schedulers search for their place by timestep and go wrong where rounding made two
         # equal.
         if hasattr(scheduler, "set_begin_index"):
@@ -35,6 +38,10 @@ class SchedulerSampler:
     @property
     def finished(self) -> bool:
         return self._calls >= len(self.timesteps)
+
+    @property
+    def step_index(self) -> int:
+        return max(0, self._calls - self._extra_calls) // self._order
 
     def scale_model_input(self, sample: Tensor, timestep: Tensor | float) -> Tensor:
         scaled: Tensor = self._scheduler.scale_model_input(sample, self._scheduler.timesteps[self._calls])

@@ -6,7 +6,7 @@ side.
 """
 
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -45,10 +45,18 @@ class Course:
     """The levels to visit, strictly decreasing."""
     noise_like: Callable[[Tensor], Tensor]
     """Standard normal noise of the same shape, from the row's own generator."""
+    begin_step: Callable[[int], None]
+    """To be called at the start of a step, with how many of the steps that were asked for it stands for."""
 
     def pairs(self) -> Iterator[tuple[float, float]]:
-        """Each level with the next."""
-        return pairwise(self.sigmas)
+        """Each level with the next, and a step for each."""
+        return self.stepwise(pairwise(self.sigmas))
+
+    def stepwise(self, pairs: Iterable[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+        """``pairs``, and a step for each."""
+        for pair in pairs:
+            self.begin_step(1)
+            yield pair
 
 
 Algorithm = Callable[[Tensor, Course], Steps]
@@ -82,12 +90,13 @@ class StepwiseSampler:
         self.init_noise_sigma = init_noise_sigma
         self.wants_uncond = wants_uncond
         self._algorithm = algorithm
-        self._course = Course(sigmas, self._noise_like)
+        self._course = Course(sigmas, self._noise_like, self._begin_step)
         self._generator = torch.Generator().manual_seed(seed)
         # Which levels an algorithm asks for does not depend on what it sees, except for adaptive ones, so a
         # run on a single zero foretells them.
         self._asked: list[float] = _rehearse(algorithm, sigmas)
         self._calls = 0
+        self.step_index = self._next_step = 0
         self._steps: Steps | None = None
         self._finished = False
         self.timesteps = self._times()
@@ -125,6 +134,9 @@ class StepwiseSampler:
         self._foretell([*self._asked[: self._calls], sigma, *self._asked[self._calls + 1 :]])
         return SamplerStep(x)
 
+    def _begin_step(self, length: int) -> None:
+        self.step_index, self._next_step = self._next_step, self._next_step + length
+
     def _foretell(self, asked: list[float]) -> None:
         if asked != self._asked:
             self._asked = asked
@@ -139,7 +151,7 @@ class StepwiseSampler:
 
 def _rehearse(algorithm: Algorithm, sigmas: tuple[float, ...]) -> list[float]:
     x = torch.zeros(1)
-    steps = algorithm(x, Course(sigmas, torch.zeros_like))
+    steps = algorithm(x, Course(sigmas, torch.zeros_like, lambda _: None))
     asked = [next(steps)[1]]
     while True:
         try:
