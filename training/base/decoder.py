@@ -9,8 +9,8 @@ latent, which is where most of the crispness of the finished model comes from.
 
 import copy
 import math
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from torch import nn
 from training.data.art import Floats, draw_scene, extra_emoji, scene_of, to_array, varied_picture
 from training.data.captions import caption
 from training.fitting.muon import Pair
-from training.fitting.workers import LOG, Clock, Saver, load_state, save_state
+from training.fitting.workers import Clock, fit, load_state, save_state
 
 from .latents import encode, scale_of
 from .unet import Captions, build_unet, signal_and_noise
@@ -116,6 +116,8 @@ class Job:
         nn.utils.clip_grad_norm_(self.vae.decoder.parameters(), 1.0)
         self.optimiser.step(rate)
         self.step += 1
+        if self.step % RELOAD_STEPS == 0:
+            self.estimates.reload()
         with torch.no_grad():
             torch._foreach_lerp_(
                 list(self.average.parameters()), list(self.vae.decoder.parameters()), 1 - EMA
@@ -180,22 +182,7 @@ def train_decoder(
     path = config.state / "decoder.pt"
     stored = load_state(path)
     job = _job(config, vae, latents, captions, stored)
-    clock, saver = Clock(config.minutes, float(stored.get("spent", 0.0))), Saver()
-    seen, begun = 0.0, time.time()
+    clock = Clock(config.minutes, float(stored.get("spent", 0.0)))
     job.estimates.reload()
-    while clock.progress < 1:
-        seen += job.update(decoder_rate(config.rate, clock.progress, job.step))
-        if job.step % RELOAD_STEPS == 0:
-            job.estimates.reload()
-        if job.step % 50 == 0:
-            LOG.info(
-                "decoder step %d loss %.4f %.2f s/step %.1f%%",
-                job.step,
-                seen / 50,
-                (time.time() - begun) / 50,
-                100 * clock.progress,
-            )
-            seen, begun = 0.0, time.time()
-        if saver.due(clock):
-            job.save(path, clock.elapsed)
+    fit(job, path, clock, partial(decoder_rate, config.rate), label="decoder")
     vae.decoder.load_state_dict(job.average.state_dict())

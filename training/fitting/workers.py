@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.multiprocessing as mp
 
 SAVE_SECONDS = 90.0
+LOG_STEPS = 50
 LOG = logging.getLogger("training")
 
 
@@ -85,3 +86,34 @@ class Saver:
             return False
         self._last = time.time()
         return True
+
+
+class Fitted(Protocol):
+    """A training that goes step by step."""
+
+    step: int
+
+    def update(self, rate: float) -> float:
+        """Take one step at a learning rate, count it, and give its loss."""
+
+    def save(self, path: Path, spent: float) -> None:
+        """Store everything needed to go on after `spent` seconds."""
+
+
+def fit(job: Fitted, path: Path, clock: Clock, rate: Callable[[float, int], float], *, label: str) -> None:
+    """Step until the clock's minutes are used up; logs the mean loss, saves to `path` now and then.
+
+    `rate` gives the learning rate from the progress (0 to 1) and the number of steps done.
+    """
+    saver, seen, begun = Saver(), 0.0, time.time()
+    while clock.progress < 1:
+        seen += job.update(rate(clock.progress, job.step))
+        if job.step % LOG_STEPS == 0:
+            pace = (time.time() - begun) / LOG_STEPS
+            share = 100 * clock.progress
+            LOG.info(
+                "%s step %d loss %.4f %.2f s/step %.0f%%", label, job.step, seen / LOG_STEPS, pace, share
+            )
+            seen, begun = 0.0, time.time()
+        if saver.due(clock):
+            job.save(path, clock.elapsed)

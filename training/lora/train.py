@@ -3,8 +3,8 @@
 """Trains the low-rank additions of one style on cached latents; the base stays frozen."""
 
 import math
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from training.base.latents import encode, scale_of
 from training.base.unet import DROP, PLAIN, STEPS, Captions, signal_and_noise
 from training.data.art import scene_of, to_array
 from training.data.captions import caption, empty_caption
-from training.fitting.workers import LOG, Clock, Saver, load_state, save_state
+from training.fitting.workers import LOG, Clock, fit, load_state, save_state
 from training.lora.network import LowRank, attach
 from training.lora.styles import Style
 
@@ -169,20 +169,5 @@ def train_lora(config: LoraConfig) -> None:
         job.optimiser.load_state_dict(stored["optimiser"])
         job.step = int(stored["step"])
     torch.manual_seed(config.seed + job.step)
-    clock, saver = Clock(config.minutes, float(stored.get("spent", 0.0))), Saver()
-    seen, begun = 0.0, time.time()
-    while clock.progress < 1:
-        seen += job.update(lora_rate(config.rate, clock.progress, job.step))
-        if job.step % 50 == 0:
-            pace = (time.time() - begun) / 50
-            LOG.info(
-                "%s step %d loss %.4f %.2f s/step %.0f%%",
-                config.style.name,
-                job.step,
-                seen / 50,
-                pace,
-                100 * clock.progress,
-            )
-            seen, begun = 0.0, time.time()
-        if saver.due(clock):
-            job.save(path, clock.elapsed)
+    clock = Clock(config.minutes, float(stored.get("spent", 0.0)))
+    fit(job, path, clock, partial(lora_rate, config.rate), label=config.style.name)

@@ -3,8 +3,8 @@
 """Distils the base's decoder into a far smaller one of TAESD's layout."""
 
 import copy
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch.nn import functional
 from training.base.decoder import decoder_rate
 from training.base.vae import picture_loss
 from training.fitting.muon import Pair
-from training.fitting.workers import LOG, Clock, Saver, load_state, save_state
+from training.fitting.workers import Clock, fit, load_state, save_state
 from training.tiny_decoder.data import lessons
 
 BATCH = 8
@@ -104,19 +104,5 @@ def train_tiny(config: TinyConfig) -> None:
         job.average.load_state_dict(stored["average"])
         job.optimiser.load_state_dict(stored["optimiser"])
         job.step = int(stored["step"])
-    clock, saver = Clock(config.minutes, float(stored.get("spent", 0.0))), Saver()
-    seen, begun = 0.0, time.time()
-    while clock.progress < 1:
-        seen += job.update(decoder_rate(config.rate, clock.progress, job.step))
-        if job.step % 50 == 0:
-            pace = (time.time() - begun) / 50
-            LOG.info(
-                "tiny step %d loss %.4f %.2f s/step %.0f%%",
-                job.step,
-                seen / 50,
-                pace,
-                100 * clock.progress,
-            )
-            seen, begun = 0.0, time.time()
-        if saver.due(clock):
-            job.save(path, clock.elapsed)
+    clock = Clock(config.minutes, float(stored.get("spent", 0.0)))
+    fit(job, path, clock, partial(decoder_rate, config.rate), label="tiny")
