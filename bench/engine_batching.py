@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Final, get_args
 
 from generation.engine.cli import DEMO_MODEL
-from generation.engine.spec import CheckpointRef, Device, EngineConfig, GenerationRequest, Precision
+from generation.engine.spec import Device, EngineConfig, GenerationRequest, ModelRef, Precision
 from generation.engine.step_engine import StepEngine
 
 PROMPTS: Final = ("a red fox", "a blue cat", "an apple", "a boat", "a house", "a tree", "a dragon", "a car")
@@ -27,7 +27,7 @@ def main() -> None:
     engine = StepEngine(EngineConfig(device=options.device, precision=options.precision))
     requests = [
         GenerationRequest(
-            checkpoint=CheckpointRef(path=options.model),
+            checkpoint=ModelRef(path=options.model),
             prompt=prompt,
             sampler=sampler,
             guidance_scale=5.0 + index / 2,

@@ -4,7 +4,7 @@ from typing import Any
 
 from gallery.services import NewImage
 from generation.engine.infotext import infotext_write
-from generation.engine.spec import CheckpointRef, GenerationRequest, GenerationResult
+from generation.engine.spec import GenerationRequest, GenerationResult, ModelRef
 from generation.models import Job
 from models_hub.services import model_path
 from sdweb import __version__
@@ -23,7 +23,7 @@ def request_for(job: Job) -> GenerationRequest:
         )
     params = job.params
     return GenerationRequest(
-        checkpoint=CheckpointRef(path=model_path(job.model), digest=job.model.sha256, name=job.model.name),
+        checkpoint=ModelRef(path=model_path(job.model), digest=job.model.sha256, name=job.model.name),
         prompt=params["prompt"],
         negative_prompt=params["negative_prompt"],
         width=params["width"],

@@ -15,11 +15,11 @@ from generation.engine.infotext import infotext_write
 from generation.engine.spec import (
     MAX_BATCH_SIZE,
     MAX_SEED,
-    CheckpointRef,
     Device,
     EngineConfig,
     GenerationRequest,
     GenerationResult,
+    ModelRef,
     Precision,
     Progress,
 )
@@ -72,7 +72,7 @@ def _request(options: argparse.Namespace) -> GenerationRequest:
 
     side = detect(options.model).native_size
     return GenerationRequest(
-        checkpoint=CheckpointRef(path=options.model, name=options.model.stem),
+        checkpoint=ModelRef(path=options.model, name=options.model.stem),
         prompt=options.prompt,
         negative_prompt=options.negative,
         width=options.width or side,

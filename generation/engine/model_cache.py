@@ -14,7 +14,7 @@ from generation.engine import checkpoints
 from generation.engine.devices import engine_error, memory_release, memory_retry
 from generation.engine.errors import EngineError
 from generation.engine.lru import ByteLru
-from generation.engine.spec import CheckpointRef
+from generation.engine.spec import ModelRef
 
 if TYPE_CHECKING:
     from generation.engine.checkpoints.components import Checkpoint
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 Load = Callable[[Path, torch.dtype], "Checkpoint"]
 
 
-def cache_key(ref: CheckpointRef) -> str:
+def cache_key(ref: ModelRef) -> str:
     """What tells two contents apart: the digest, or, where none is known, path, size and time of change."""
     if ref.digest:
         return ref.digest
@@ -65,7 +65,7 @@ class ModelCache:
         self.loads = 0
         """Checkpoints read from disk so far."""
 
-    def acquire(self, key: str, ref: CheckpointRef) -> None:
+    def acquire(self, key: str, ref: ModelRef) -> None:
         """Hold the checkpoint until ``release``, and begin to load it when it is not there."""
         self._leases[key] += 1
         if key not in self._entries and key not in self._pending:

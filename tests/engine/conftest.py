@@ -11,7 +11,7 @@ import torch
 from generation.engine import checkpoints, step_engine
 from generation.engine.checkpoints.components import Checkpoint
 from generation.engine.decoding import picture_decode
-from generation.engine.spec import CheckpointRef, EngineConfig, GenerationRequest
+from generation.engine.spec import EngineConfig, GenerationRequest, ModelRef
 from generation.engine.step_engine import StepEngine
 from tests.engine.tiny import SIDE, tiny_folder, tiny_single_file, tiny_xl_folder, tiny_xl_single_file
 
@@ -61,7 +61,7 @@ class MakeRequest(Protocol):
 @pytest.fixture
 def make_request(tiny: Path) -> MakeRequest:
     def make(prompt: str = "a red fox", *, model: Path | None = None, **values: Any) -> GenerationRequest:
-        checkpoint = CheckpointRef(path=model or tiny)
+        checkpoint = ModelRef(path=model or tiny)
         return GenerationRequest(
             checkpoint=checkpoint, prompt=prompt, **{"width": SIDE, "height": SIDE, "steps": 4, **values}
         )

@@ -13,7 +13,7 @@ from generation.engine.checkpoints import load
 from generation.engine.errors import EngineError
 from generation.engine.lru import ByteLru
 from generation.engine.model_cache import ModelCache, cache_key
-from generation.engine.spec import CheckpointRef
+from generation.engine.spec import ModelRef
 from generation.engine.step_engine import StepEngine
 from tests.engine.conftest import TIMEOUT, MakeEngine, MakeRequest
 from tests.engine.tiny import tiny_folder
@@ -40,7 +40,7 @@ class Watched:
         )
 
     def take(self, path: Path) -> str:
-        ref = CheckpointRef(path=path)
+        ref = ModelRef(path=path)
         key = cache_key(ref)
         self._loaded.clear()
         self.cache.acquire(key, ref)
@@ -127,7 +127,7 @@ def test_a_model_that_never_fits_is_explained(models: list[Path]) -> None:
 def test_the_key_is_the_digest_or_changes_with_the_content(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     file.write_bytes(b"1")
-    known = CheckpointRef(path=file, digest="abc")
+    known = ModelRef(path=file, digest="abc")
     unknown = replace(known, digest="")
     assert cache_key(known) == "abc"
     before = cache_key(unknown)

@@ -10,12 +10,13 @@ no further training.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -49,13 +50,14 @@ QUALITY = (
 
 @dataclass(frozen=True)
 class WordsConfig:
-    """Settings of one run."""
+    """Settings of one run; `minutes` count wall clock, `rate` and `decay` are AdamW's."""
 
     state: Path
     emoji_data: Path
     minutes: float = 6.0
     rate: float = 1e-3
     seed: int = 6
+    decay: float = 0.01
 
 
 def enhancer_phrases() -> list[str]:
@@ -95,11 +97,20 @@ class Tails:
 
 @dataclass
 class Lesson:
-    """One batch: what the pupil reads, the plain caption, and from which position on it must agree."""
+    """One batch: what the pupil reads, the plain captions, and whether all positions must agree.
+
+    Words in front move the caption; then only from its end on the states can be the plain ones.
+    """
 
     texts: list[str]
     plain: list[str]
-    starts: list[int]
+    aligned: list[bool]
+
+    def counted(self, ids: torch.Tensor, end: int) -> torch.Tensor:
+        """1.0 where the states must agree, else 0.0, [batch, LENGTH]; `end` is the end token's id."""
+        ends = (ids == end).int().argmax(1)
+        starts = torch.where(torch.tensor(self.aligned), 0, ends)
+        return (torch.arange(LENGTH)[None] >= starts[:, None]).float()
 
 
 def _lesson(rng: np.random.Generator, tails: Tails) -> Lesson:
@@ -109,18 +120,16 @@ def _lesson(rng: np.random.Generator, tails: Tails) -> Lesson:
         core = _core(rng) if kind < 0.9 else ""
         tail = tails.draw(rng)
         if kind < 0.2:
-            text, start = core, 0
+            text = core
         elif kind < 0.75:
-            text, start = f"{core}, {tail}", 0
+            text = f"{core}, {tail}"
         elif kind < 0.9:
-            # Words in front move the caption; from its end on the states must still be the plain ones.
-            lead = tails.draw(rng)[:60].rsplit(",", 1)[0]
-            text, start = f"{lead}, {core}", -1
+            text = f"{tails.draw(rng)[:60].rsplit(',', 1)[0]}, {core}"
         else:
-            text, start = tail, 0
+            text = tail
         lesson.texts.append(text)
         lesson.plain.append(core)
-        lesson.starts.append(start)
+        lesson.aligned.append(kind < 0.75 or kind >= 0.9)
     return lesson
 
 
@@ -147,9 +156,7 @@ class Pair:
             wanted = self.teacher(tokenise(self.teacher_tokens, lesson.plain)).last_hidden_state
         ids = tokenise(self.tokens, lesson.texts)
         told = self.pupil(ids).last_hidden_state
-        ends = (ids == self.tokens.eos_token_id).float().argmax(1)
-        starts = torch.where(torch.tensor(lesson.starts) < 0, ends, torch.tensor(lesson.starts))
-        counted = (torch.arange(LENGTH)[None] >= starts[:, None]).float()[..., None]
+        counted = lesson.counted(ids, self.tokens.eos_token_id)[..., None]
         error = functional.mse_loss(told, wanted, reduction="none") * counted
         return error.sum() / (counted.sum() * told.shape[-1])
 
@@ -177,37 +184,51 @@ def _pieces(tokens: CLIPTokenizer, token: str) -> list[int]:
 
 def words_tokenizer(state: Path, emoji_data: Path) -> CLIPTokenizer:
     """The first vocabulary, followed by the words of the enhancer and the most common other ones."""
+    folder = state / "words-tokenizer"
+    if (folder / "vocab.json").exists():  # learning it takes a minute, and a resumed run needs the same
+        known: CLIPTokenizer = CLIPTokenizer.from_pretrained(str(folder))
+        return known
     texts = [*enhancer_phrases() * 50, *QUALITY * 50, *other_words(emoji_data)]
-    return build_tokenizer(
-        state / "words-tokenizer", texts, FURTHER_MERGES, known=read_merges(state / "tokenizer")
-    )
+    return build_tokenizer(folder, texts, FURTHER_MERGES, known=read_merges(state / "tokenizer"))
 
 
-def train_words(config: WordsConfig, teacher: CLIPTextModel, teacher_tokens: CLIPTokenizer) -> None:
-    """Train (or go on training) the pupil until its minutes are used up; writes `words.pt`."""
+def study(
+    config: WordsConfig, pupil: nn.Module, loss_of: Callable[[np.random.Generator], torch.Tensor]
+) -> None:
+    """Train a pupil (or go on training it) until the minutes are used up; writes `words.pt`.
+
+    `loss_of` draws a lesson and gives the pupil's loss on it.
+    """
     torch.manual_seed(config.seed)
-    torch.set_num_threads(1)
-    tokens = words_tokenizer(config.state, config.emoji_data)
-    pair = Pair(teacher.eval(), teacher_tokens, _widened(teacher, teacher_tokens, tokens), tokens)
     path = config.state / "words.pt"
     stored = load_state(path)
     if stored:
-        pair.pupil.load_state_dict(stored["model"])
-    step, clock, saver = int(stored.get("step", 0)), Clock(config.minutes), Saver()
-    clock.spent = float(stored.get("spent", 0.0))
-    rng, tails = np.random.default_rng((config.seed, step)), Tails(config.emoji_data)
-    optimiser = torch.optim.AdamW(pair.pupil.parameters(), lr=config.rate, betas=(0.9, 0.98))
+        pupil.load_state_dict(stored["model"])
+    step, saver = int(stored.get("step", 0)), Saver()
+    clock = Clock(config.minutes, float(stored.get("spent", 0.0)))
+    rng = np.random.default_rng((config.seed, step))
+    optimiser = torch.optim.AdamW(
+        pupil.parameters(), lr=config.rate, betas=(0.9, 0.98), weight_decay=config.decay
+    )
     while clock.progress < 1:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(config.rate, clock.progress, step)
-        loss = pair.loss(_lesson(rng, tails))
+        loss = loss_of(rng)
         optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(pair.pupil.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(pupil.parameters(), 1.0)
         optimiser.step()
         step += 1
         if step % 50 == 0:
             LOG.info("words step %d loss %.5f %.0f%%", step, loss.item(), 100 * clock.progress)
         if saver.due(clock):
-            state = {"model": pair.pupil.state_dict(), "step": step, "spent": clock.elapsed}
-            save_state(path, state)
+            save_state(path, {"model": pupil.state_dict(), "step": step, "spent": clock.elapsed})
+
+
+def train_words(config: WordsConfig, teacher: CLIPTextModel, teacher_tokens: CLIPTokenizer) -> None:
+    """Teach the wider encoder until the minutes are used up; writes `words.pt`."""
+    torch.set_num_threads(1)
+    tokens = words_tokenizer(config.state, config.emoji_data)
+    pair = Pair(teacher.eval(), teacher_tokens, _widened(teacher, teacher_tokens, tokens), tokens)
+    tails = Tails(config.emoji_data)
+    study(config, pair.pupil, lambda rng: pair.loss(_lesson(rng, tails)))

@@ -2,8 +2,8 @@
 # torch, diffusers and transformers publish only part of their types.
 """Training of the adapter on cached latents; UNet, text encoder and image encoder stay frozen."""
 
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from training.data.art import scene_of
 from training.data.captions import article
 from training.data.subjects import COLOURS, SUBJECTS
 from training.fitting.muon import Pair
-from training.fitting.workers import LOG, Clock, Saver, load_state, save_state
+from training.fitting.workers import LOG, Clock, fit, load_state, save_state
 from training.ip_adapter.data import JITTER, guide
 from training.ip_adapter.model import TOKENS, attach, starting_state
 
@@ -118,6 +118,16 @@ class Job:
         self.step += 1
         return loss.item()
 
+    def save(self, path: Path, spent: float) -> None:
+        """Store everything needed to go on."""
+        state = {
+            "model": self.trained.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "spent": spent,
+        }
+        save_state(path, state)
+
 
 def build_job(
     settings: AdapterSettings,
@@ -158,23 +168,4 @@ def train_adapter(job: Job) -> None:
     torch.set_num_threads(1)
     settings, path = job.settings, job.settings.state / "adapter.pt"
     clock = Clock(settings.minutes, float(load_state(path).get("spent", 0.0)))
-    saver, total, begun = Saver(), 0.0, time.time()
-    while clock.progress < 1:
-        total += job.update(learning_rate(settings.rate, clock.progress, job.step))
-        if job.step % 50 == 0:
-            LOG.info(
-                "adapter step %d loss %.4f %.2f s/step %.0f%%",
-                job.step,
-                total / 50,
-                (time.time() - begun) / 50,
-                100 * clock.progress,
-            )
-            total, begun = 0.0, time.time()
-        if saver.due(clock):
-            state = {
-                "model": job.trained.state_dict(),
-                "optimiser": job.optimiser.state_dict(),
-                "step": job.step,
-                "spent": clock.elapsed,
-            }
-            save_state(path, state)
+    fit(job, path, clock, partial(learning_rate, settings.rate), label="adapter")

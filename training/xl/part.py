@@ -14,6 +14,7 @@ from training.base.evaluate import (
 from training.base.latents import scaling_factor
 from training.base.part import SCENE_SEED, base_folder, scene_latents, trained_vae
 from training.base.unet import BATCH
+from training.base.words import WordsConfig
 from training.data.subjects import COLOURS, DISTRACTORS, SUBJECTS
 from training.family import Card, Entry, Facts, Figure, Part, Run
 from training.fitting.workers import load_state
@@ -22,7 +23,7 @@ from training.xl.export import export_pipeline
 from training.xl.micro import micro_latents
 from training.xl.text import Encoders, TextConfig, train_text, trained_encoders
 from training.xl.unet import Material, Reader, UnetConfig, build_unet, train_unet
-from training.xl.words import School, WordsConfig, train_words, widened
+from training.xl.words import School, train_words, widened
 
 NAME = "xl"
 WORDS = "words-tokenizer"
@@ -52,7 +53,8 @@ def _text(run: Run) -> None:
 
 
 def _words(run: Run) -> None:
-    config = WordsConfig(run.folder(NAME), run.emoji(), run.minutes("xl.words", 6))
+    minutes = run.minutes("xl.words", 6)
+    config = WordsConfig(run.folder(NAME), run.emoji(), minutes, seed=26, decay=0.0)
     train_words(config, _school(run))
 
 

@@ -8,46 +8,22 @@ what the plain caption gives. The UNet learns from the originals, and never sees
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 from transformers import CLIPTokenizer
 
-from training.base.text import LENGTH, tokenise
-from training.base.vae import learning_rate
-from training.base.words import Tails
+from training.base.text import tokenise
+from training.base.words import Lesson, Tails, WordsConfig, study
 from training.data.art import random_scene
-from training.fitting.workers import LOG, Clock, Saver, load_state, save_state
 from training.xl.prompts import prompts_for
 from training.xl.text import Encoders
 
 BATCH = 40
 POOLED = 0.3  # weight of the pooled text beside the states
 WIDE = "embeddings.token_embedding.weight"
-
-
-@dataclass(frozen=True)
-class WordsConfig:
-    """Settings of the run; `minutes` count wall clock, `rate` is Adam's."""
-
-    state: Path
-    emoji_data: Path
-    minutes: float = 6.0
-    rate: float = 1e-3
-    seed: int = 26
-
-
-@dataclass
-class Lesson:
-    """What the pupils read, the plain captions, and whether positions before the end must agree too."""
-
-    texts: list[str]
-    plain: list[str]
-    aligned: list[bool]
 
 
 def _lesson(rng: np.random.Generator, tails: Tails) -> Lesson:
@@ -82,9 +58,7 @@ class School:
         with torch.no_grad():
             *wanted, wanted_pooled = self.teachers.read(plain, plain)
         *told, pooled = self.pupils.read(ids, ids)
-        ends = (ids == self.tokens.eos_token_id).int().argmax(1)
-        starts = torch.where(torch.tensor(lesson.aligned), 0, ends)
-        counted = (torch.arange(LENGTH)[None] >= starts[:, None]).float()
+        counted = lesson.counted(ids, self.tokens.eos_token_id)
         total = POOLED * functional.mse_loss(pooled, wanted_pooled)
         for state, target in zip(told, wanted, strict=True):
             total = total + ((state - target).square().mean(-1) * counted).sum() / counted.sum()
@@ -108,29 +82,8 @@ def widened(teachers: Encoders, teacher_tokens: CLIPTokenizer, tokens: CLIPToken
 
 
 def train_words(config: WordsConfig, school: School) -> Encoders:
-    """Train (or go on training) the pupils until the minutes are used up; writes `words.pt`."""
-    torch.manual_seed(config.seed)
+    """Teach the pupils until the minutes are used up; writes `words.pt`."""
     torch.set_num_threads(1)
-    path, pupils = config.state / "words.pt", school.pupils
-    stored = load_state(path)
-    if stored:
-        pupils.load_state_dict(stored["model"])
-    step, saver = int(stored.get("step", 0)), Saver()
-    clock = Clock(config.minutes, float(stored.get("spent", 0.0)))
-    rng, tails = np.random.default_rng((config.seed, step)), Tails(config.emoji_data)
-    optimiser = torch.optim.AdamW(pupils.parameters(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
-    while clock.progress < 1:
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(config.rate, clock.progress, step)
-        loss = school.loss(_lesson(rng, tails))
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(pupils.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        if step % 50 == 0:
-            LOG.info("xl words step %d loss %.5f %.0f%%", step, loss.item(), 100 * clock.progress)
-        if saver.due(clock):
-            state = {"model": pupils.state_dict(), "step": step, "spent": clock.elapsed}
-            save_state(path, state)
-    return pupils.eval()
+    tails = Tails(config.emoji_data)
+    study(config, school.pupils, lambda rng: school.loss(_lesson(rng, tails)))
+    return school.pupils.eval()
