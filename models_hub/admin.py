@@ -44,15 +44,25 @@ class FoundByScan(ModelAdmin):  # type: ignore[misc] # unfold has no type inform
 class ModelFileAdmin(FoundByScan):
     """Every model that a scan took in."""
 
-    list_display = ("name", "kind", "family", "source", "size", "enabled", "is_default", "missing_since")
-    list_filter = ("kind", "family", "source", "enabled", "missing_since")
+    list_display = (
+        "name",
+        "kind",
+        "family",
+        "variant",
+        "source",
+        "size",
+        "enabled",
+        "is_default",
+        "missing_since",
+    )
+    list_filter = ("kind", "family", "variant", "source", "enabled", "missing_since")
     search_fields = ("name", "path", "sha256")
     search_help_text = "A name, a path, a hash"
     ordering = ("kind", "-is_default", "name")
     actions = ("enable_selected", "disable_selected", "make_default")
     fields = (
-        "name", "description", "license", "trigger_words", "kind", "family", "format", "source", "path",
-        "size", "native_size", "sha256", "enabled", "is_default", "missing_since", "created_at", "id",
+        "name", "description", "license", "trigger_words", "kind", "family", "variant", "format", "source",
+        "path", "size", "native_size", "sha256", "enabled", "is_default", "missing_since", "created_at", "id",
     )  # fmt: skip
     readonly_fields = tuple(name for name in fields if name not in {"description", "license"})
 

@@ -20,6 +20,8 @@ class ModelOut(Schema):
     name: str
     kind: str
     family: str
+    variant: str
+    """Of a checkpoint: `base`, `inpainting` or `refiner`."""
     format: str
     size_bytes: int
     sha256: str
@@ -46,6 +48,7 @@ def model_out(model: ModelFile) -> ModelOut:
         name=model.name,
         kind=model.kind,
         family=model.family,
+        variant=model.variant,
         format=model.format,
         size_bytes=model.size_bytes,
         sha256=model.sha256,
@@ -59,10 +62,12 @@ def model_out(model: ModelFile) -> ModelOut:
 
 @router.get("", response=ModelPage, operation_id="models_list", summary="Models, the default first")
 def models_list(
-    request: HttpRequest, kind: Annotated[ModelFile.Kind, Query()] = ModelFile.Kind.CHECKPOINT
+    request: HttpRequest,
+    kind: Annotated[ModelFile.Kind, Query()] = ModelFile.Kind.CHECKPOINT,
+    variant: Annotated[ModelFile.Variant | None, Query()] = None,
 ) -> ModelPage:
-    """Enabled ones whose files are there."""
+    """Enabled ones whose files are there. Without `variant` checkpoints that only refine are left out."""
     # The API's authentication has let in nobody else.
     user = cast("User", request.user)
-    found = selectors.model_list(user=user, kind=kind)
+    found = selectors.model_list(user=user, kind=kind, variant=variant)
     return ModelPage(items=[model_out(model) for model in found], next_cursor=None)

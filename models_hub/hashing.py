@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-LOADED_SUFFIXES: Final = frozenset({".safetensors", ".json", ".txt", ".model"})
+LOADED_SUFFIXES: Final = frozenset({".safetensors", ".json", ".txt", ".model", ".jinja"})
 """What a loader reads from a diffusers folder; the rest (pictures, readmes, other formats) is no part of the
 model.
 """

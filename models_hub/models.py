@@ -23,6 +23,8 @@ class ModelFile(models.Model):
         UPSCALER = "upscaler", "Upscaler"
         DETECTOR = "detector", "Detector"
         PREVIEW_DECODER = "preview_decoder", "Preview decoder"
+        FACE_RESTORER = "face_restorer", "Face restorer"
+        LANGUAGE_MODEL = "language_model", "Language model"
 
     class Family(models.TextChoices):
         SD15 = "sd15", "Stable Diffusion 1.5"
@@ -31,10 +33,16 @@ class ModelFile(models.Model):
         FLUX = "flux", "Flux"
         UNKNOWN = "unknown", "Not known"
 
+    class Variant(models.TextChoices):
+        BASE = "base", "Usual"
+        INPAINTING = "inpainting", "Made for inpainting"
+        REFINER = "refiner", "Refines what another one drew"
+
     class Format(models.TextChoices):
         DIFFUSERS = "diffusers", "Folder of diffusers"
         TRANSFORMERS = "transformers", "Folder of transformers"
         SAFETENSORS = "safetensors", "Single safetensors file"
+        TORCH = "torch", "PyTorch file with weights alone"
         ULTRALYTICS = "ultralytics", "YOLO file of ultralytics, a pickle"
 
     class Source(models.TextChoices):
@@ -45,6 +53,9 @@ class ModelFile(models.Model):
     name = models.CharField(max_length=255)
     kind = models.CharField(max_length=16, choices=Kind)
     family = models.CharField(max_length=16, choices=Family)
+    variant = models.CharField(
+        max_length=16, choices=Variant, default=Variant.BASE, help_text="What a checkpoint was made for."
+    )
     format = models.CharField(max_length=16, choices=Format)
     source = models.CharField(max_length=16, choices=Source)
     path = models.CharField(
@@ -87,6 +98,12 @@ class ModelFile(models.Model):
             # Loading a pickle can run any program: only one that was released with the portal is ever a row.
             models.CheckConstraint(
                 condition=~Q(format="ultralytics") | Q(source="builtin"), name="model_pickle_is_builtin"
+            ),
+            # A PyTorch file is a pickle too. Of these kinds many exist in no other form; a scan takes one in
+            # when it could not do anything but make tensors, and loaders use PyTorch's restricted unpickler.
+            models.CheckConstraint(
+                condition=~Q(format="torch") | Q(kind__in=("upscaler", "face_restorer", "embedding")),
+                name="model_torch_of_few_kinds",
             ),
         ]
 

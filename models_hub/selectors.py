@@ -1,57 +1,115 @@
 """Everything that reads the library."""
 
-from pathlib import PurePosixPath
+import difflib
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import Final
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from models_hub.models import ModelFile
 from sdweb.accounts.models import User
 from sdweb.errors import PortalError
 
-GENERATION_FAMILIES: Final = (ModelFile.Family.SD15, ModelFile.Family.SDXL)
+GENERATION_FAMILIES: Final = (
+    ModelFile.Family.SD15,
+    ModelFile.Family.SDXL,
+    ModelFile.Family.SD3,
+    ModelFile.Family.FLUX,
+)
 """Checkpoints of other families are kept in the library and shown to administrators, but nothing can run them
 yet.
 """
 
+FIELDS: Final[dict[str, str]] = {
+    ModelFile.Kind.CHECKPOINT: "model",
+    ModelFile.Kind.LORA: "loras",
+    ModelFile.Kind.EMBEDDING: "embeddings",
+}
+"""How requests call the field that names a model of a kind, where it is not the kind's own name."""
+
 NAMES_IN_HINT: Final = 5
 
 
-def models_usable(*, kind: str) -> QuerySet[ModelFile]:
-    """Enabled models whose files are there, the default first, then the shipped ones, then by name."""
+def models_usable(*, kind: str, refiners: bool = False) -> QuerySet[ModelFile]:
+    """Enabled models whose files are there, the default first, then the shipped ones, then by name.
+
+    Checkpoints that only refine what another one drew are left out unless ``refiners`` asks for them too.
+    """
     found = ModelFile.objects.filter(kind=kind, enabled=True, missing_since=None)
     if kind == ModelFile.Kind.CHECKPOINT:
         found = found.filter(family__in=GENERATION_FAMILIES)
+        if not refiners:
+            found = found.exclude(variant=ModelFile.Variant.REFINER)
     return found.order_by("-is_default", "source", "name")
 
 
-def model_list(*, user: User, kind: str = ModelFile.Kind.CHECKPOINT) -> QuerySet[ModelFile]:
-    """The models that this person may use, the default first."""
+def model_list(
+    *, user: User, kind: str = ModelFile.Kind.CHECKPOINT, variant: str | None = None
+) -> QuerySet[ModelFile]:
+    """The models that this person may use, the default first; with ``variant`` those of that one alone."""
     # Rights by group will narrow this; until then everybody who is signed in may use what is enabled.
-    return models_usable(kind=kind) if user.is_active else ModelFile.objects.none()
+    if not user.is_active:
+        return ModelFile.objects.none()
+    if variant is None:
+        return models_usable(kind=kind)
+    return models_usable(kind=kind, refiners=True).filter(variant=variant)
 
 
 def model_for_generation(*, user: User, name_or_id: str | None) -> ModelFile:
-    """The checkpoint that a request means: by id, name, file name or file stem, or the default when it names
-    none.
+    """The checkpoint that a request means, or the default when it names none; see ``model_named``."""
+    if name_or_id and name_or_id.strip():
+        return model_named(user=user, kind=ModelFile.Kind.CHECKPOINT, name_or_id=name_or_id)
+    default = model_list(user=user).first()
+    if default is None:
+        raise _nothing_there(ModelFile.Kind.CHECKPOINT)
+    return default
+
+
+def model_named(
+    *, user: User, kind: str, name_or_id: str, family: str | None = None, refiners: bool = False
+) -> ModelFile:
+    """The model of a kind that a request means: by id, name, file name or file stem.
 
     Names are compared exactly first and then in any case; a hash in brackets after the name, as A1111's
-    clients send it, is ignored. Raises ``PortalError("unknown_model")``.
+    clients send it, is ignored. With ``family`` the model has to be of it, or of none that is known; one of
+    two models that are called the same is the one that fits. ``refiners`` lets in checkpoints that only
+    refine. Raises ``PortalError`` ``unknown_model``, with the names that are most alike, and
+    ``wrong_family``.
     """
-    usable = list(model_list(user=user))
-    wanted = (name_or_id or "").strip()
+    usable = list(models_usable(kind=kind, refiners=refiners) if user.is_active else ())
     if not usable:
-        raise _unknown("There is no model to generate with.", hint="Ask the administrator to enable one.")
-    if not wanted:
-        return usable[0]
+        raise _nothing_there(kind)
+    wanted = name_or_id.strip()
+    fitting = [model for model in usable if _fits(model, family)]
+    found = _called(fitting, wanted)
+    if found is None:
+        other = _called(usable, wanted)
+        if other is not None:
+            raise _wrong_family(other, family)
+        raise _unknown(kind, wanted, fitting or usable)
+    return found
+
+
+def helpers_path() -> Path:
+    """Where the files lie that preprocessors (``annotators/``) and face restoration (``faces/``) need beside
+    the models that people choose: ``helpers`` in ``MODELS_PATH``. It need not exist.
+    """
+    return Path(settings.MODELS_PATH) / "helpers"
+
+
+def _fits(model: ModelFile, family: str | None) -> bool:
+    return family is None or model.family in (family, ModelFile.Family.UNKNOWN)
+
+
+def _called(models: Sequence[ModelFile], wanted: str) -> ModelFile | None:
     for spelling in (wanted, wanted.rsplit(" [", 1)[0]):
         for exact in (True, False):
-            found = [model for model in usable if _is_called(model, spelling, exact=exact)]
-            if found:
-                return found[0]
-    names = ", ".join(model.name for model in usable[:NAMES_IN_HINT])
-    more = ", ..." if len(usable) > NAMES_IN_HINT else ""
-    raise _unknown(f"There is no model {wanted[:100]!r}.", hint=f"There are: {names}{more}.")
+            for model in models:
+                if _is_called(model, spelling, exact=exact):
+                    return model
+    return None
 
 
 def _is_called(model: ModelFile, wanted: str, *, exact: bool) -> bool:
@@ -60,7 +118,42 @@ def _is_called(model: ModelFile, wanted: str, *, exact: bool) -> bool:
     return wanted in names if exact else wanted.casefold() in {name.casefold() for name in names}
 
 
-def _unknown(message: str, *, hint: str) -> PortalError:
-    return PortalError(
-        "unknown_model", message, hint=hint, fields={"model": "not a model of this server"}, status=422
+def _unknown(kind: str, wanted: str, models: Sequence[ModelFile]) -> PortalError:
+    names = [model.name for model in models]
+    alike = {name.casefold(): name for name in names}
+    close = [alike[name] for name in difflib.get_close_matches(wanted[:255].casefold(), alike, NAMES_IN_HINT)]
+    shown = list(dict.fromkeys([*close, *names]))[:NAMES_IN_HINT]
+    more = ", ..." if len(set(names)) > len(shown) else ""
+    return _refused(
+        "unknown_model",
+        kind,
+        f"There is no {_label(kind)} {wanted[:100]!r}.",
+        hint=f"There are: {', '.join(shown)}{more}.",
     )
+
+
+def _nothing_there(kind: str) -> PortalError:
+    what = "model to generate with" if kind == ModelFile.Kind.CHECKPOINT else _label(kind)
+    return _refused(
+        "unknown_model", kind, f"There is no {what}.", hint="Ask the administrator to install or enable one."
+    )
+
+
+def _wrong_family(model: ModelFile, family: str | None) -> PortalError:
+    wanted = ModelFile.Family(family).label if family else ""
+    return _refused(
+        "wrong_family",
+        model.kind,
+        f"{model.name} is of {model.get_family_display()}, the checkpoint of {wanted}.",
+        hint=f"Choose a {_label(model.kind)} of {wanted}, or a checkpoint of {model.get_family_display()}.",
+    )
+
+
+def _label(kind: str) -> str:
+    return "model" if kind == ModelFile.Kind.CHECKPOINT else str(ModelFile.Kind(kind).label)
+
+
+def _refused(code: str, kind: str, message: str, *, hint: str) -> PortalError:
+    field = FIELDS.get(kind, kind)
+    what = "not a model of this server" if code == "unknown_model" else "of another family"
+    return PortalError(code, message, hint=hint, fields={field: what}, status=422)

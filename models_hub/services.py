@@ -24,11 +24,12 @@ from sdweb.errors import PortalError, not_found
 logger = logging.getLogger(__name__)
 
 NAME_LENGTH: Final = 255
-INSPECTION_VERSION: Final = "2"
+INSPECTION_VERSION: Final = "3"
 """Part of every fingerprint: raise it when inspection learns something, and all are looked at again."""
 
 FACTS: Final = (
-    "kind", "family", "format", "sha256", "fingerprint", "size_bytes", "native_size", "trigger_words",
+    "kind", "family", "variant", "format", "sha256", "fingerprint", "size_bytes", "native_size",
+    "trigger_words",
 )  # fmt: skip
 
 
@@ -112,6 +113,7 @@ def _examine(candidate: Candidate, files: dict[str, Path]) -> ModelFile:
         name=candidate.name,
         kind=found.kind,
         family=found.family,
+        variant=found.variant,
         format=found.format,
         source=candidate.source,
         path=candidate.path,

@@ -10,6 +10,7 @@ from sdweb.errors import PortalError
 Kind = ModelFile.Kind
 Family = ModelFile.Family
 Format = ModelFile.Format
+Variant = ModelFile.Variant
 
 PICKLE_SUFFIXES: Final = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle"})
 NATIVE_SIZES: Final[Mapping[Family, int]] = {
@@ -26,6 +27,7 @@ class Inspection:
     format: Format
     native_size: int
     """Side in pixels of the pictures it was trained on."""
+    variant: Variant = Variant.BASE
     trigger_words: tuple[str, ...] = ()
     description: str = ""
     license: str = ""
@@ -36,8 +38,9 @@ def unknown_model(why: str) -> PortalError:
     return PortalError(
         "unknown_model_type",
         why,
-        hint="Known are checkpoints, LoRAs, VAEs, ControlNets, IP-Adapters and embeddings of SD 1.5, SDXL, "
-        "SD3 and Flux, CLIP folders, and upscalers of the ESRGAN, Compact and DAT kinds.",
+        hint="Known are checkpoints, LoRAs, VAEs, ControlNets, T2I-Adapters, IP-Adapters and embeddings of "
+        "SD 1.5, SDXL, SD3 and Flux, CLIP folders, upscalers of the ESRGAN, Compact and DAT kinds, the face "
+        "restorers GFPGAN and CodeFormer, and folders of causal language models.",
         status=422,
     )
 
@@ -45,6 +48,14 @@ def unknown_model(why: str) -> PortalError:
 def sd2_refused(what: str) -> PortalError:
     """``what`` is "checkpoint", "LoRA", ..."""
     return unknown_model(f"It is a {what} of Stable Diffusion 2: that family is not supported.")
+
+
+def wrong_channels(channels: object) -> PortalError:
+    """``channels`` is what the UNet of a checkpoint takes."""
+    return unknown_model(
+        f"Its UNet takes {str(channels)[:20]} channels: 4 draw and 9 inpaint; any other number is made for "
+        "something that the portal does not do."
+    )
 
 
 def broken_json(name: str, what: str) -> PortalError:

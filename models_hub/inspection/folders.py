@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,17 +13,22 @@ from models_hub.inspection.findings import (
     Format,
     Inspection,
     Kind,
+    Variant,
     broken_json,
     pickle_refused,
     unknown_model,
+    wrong_channels,
 )
-from models_hub.inspection.networks import network_inspect
+from models_hub.inspection.layouts.checkpoint import CHANNELS
+from models_hub.inspection.networks import code_refused, network_inspect
 from models_hub.safetensors_header import SafetensorsHeader, header_read
 from sdweb.errors import PortalError
 
 MAX_JSON_BYTES: Final = 2**20
 INDEX: Final = "model_index.json"
 CONFIG: Final = "config.json"
+TOKENIZER_CONFIG: Final = "tokenizer_config.json"
+TOKENIZER_FILES: Final = ("tokenizer.json", "vocab.json", "tokenizer.model")
 WEIGHTS: Final = re.compile(
     r"(diffusion_pytorch_model|pytorch_model|model)([.-].*)?\.(safetensors|bin)", re.I
 )
@@ -46,7 +51,21 @@ def folder_inspect(path: Path) -> Inspection:
     if (path / INDEX).is_file():
         return _pipeline(path)
     config = json_read(path / CONFIG)
-    return network_inspect(config, _weights(path))
+    found = network_inspect(config, _weights(path))
+    if found.kind is Kind.LANGUAGE_MODEL:
+        _tokenizer_check(path)
+    return found
+
+
+def _tokenizer_check(path: Path) -> None:
+    """A language model without its tokenizer can do nothing, and one with code of its own is not loaded."""
+    if not any((path / name).is_file() for name in TOKENIZER_FILES):
+        raise broken_json(
+            path.name, f"is a language model without a tokenizer ({', '.join(TOKENIZER_FILES)})"
+        )
+    said = path / TOKENIZER_CONFIG
+    if said.is_file() and "auto_map" in json_read(said):
+        raise code_refused(TOKENIZER_CONFIG)
 
 
 def json_read(path: Path) -> dict[str, Any]:
@@ -80,7 +99,10 @@ def _weights(folder: Path) -> list[SafetensorsHeader]:
 
 PIPELINES: Final[Mapping[str, Family]] = {
     "StableDiffusionPipeline": Family.SD15,
+    "StableDiffusionInpaintPipeline": Family.SD15,
     "StableDiffusionXLPipeline": Family.SDXL,
+    "StableDiffusionXLInpaintPipeline": Family.SDXL,
+    "StableDiffusionXLImg2ImgPipeline": Family.SDXL,
     "StableDiffusion3Pipeline": Family.SD3,
     "FluxPipeline": Family.FLUX,
 }
@@ -98,6 +120,9 @@ TOKENIZERS: Final[Mapping[Family, frozenset[str]]] = {
     Family.SDXL: frozenset({"tokenizer", "tokenizer_2"}),
 }
 
+REFINER_LACKS: Final = frozenset({"text_encoder", "tokenizer"})
+"""What the refiner of SDXL goes without."""
+
 LIBRARIES: Final = ("diffusers", "transformers", "stable_diffusion")
 """A library named in ``model_index.json`` is imported by loaders: another name could be a stranger's code."""
 
@@ -110,14 +135,33 @@ def _pipeline(path: Path) -> Inspection:
             f"Its pipeline {str(index.get('_class_name'))[:80]!r} is not one that the portal knows."
         )
     components = _components(index)
-    needed = WEIGHTED[family] | TOKENIZERS.get(family, frozenset())
+    variant = _variant(path, family, components)
+    lacks = REFINER_LACKS if variant is Variant.REFINER else frozenset()
+    weighted = WEIGHTED[family] - lacks
+    needed = weighted | TOKENIZERS.get(family, frozenset()) - lacks
     if not needed <= set(components) or (family is Family.SD15 and "text_encoder_2" in components):
         raise unknown_model("Its components do not fit its pipeline.")
     for name in components:
-        _component_check(path / name, needs_weights=name in WEIGHTED[family])
+        _component_check(path / name, needs_weights=name in weighted)
     return Inspection(
-        kind=Kind.CHECKPOINT, family=family, format=Format.DIFFUSERS, native_size=_native(path, family)
+        kind=Kind.CHECKPOINT,
+        family=family,
+        variant=variant,
+        format=Format.DIFFUSERS,
+        native_size=_native(path, family),
     )
+
+
+def _variant(path: Path, family: Family, components: Sequence[str]) -> Variant:
+    """By the parts and by how many channels the UNet takes, whatever the pipeline is called."""
+    if family is Family.SDXL and REFINER_LACKS.isdisjoint(components):
+        return Variant.REFINER
+    if family not in {Family.SD15, Family.SDXL}:
+        return Variant.BASE
+    channels = _denoiser_config(path, family).get("in_channels", next(iter(CHANNELS)))
+    if type(channels) is not int or channels not in CHANNELS:
+        raise wrong_channels(channels)
+    return CHANNELS[channels]
 
 
 def _components(index: Mapping[str, Any]) -> list[str]:
@@ -148,8 +192,12 @@ def _component_check(folder: Path, *, needs_weights: bool) -> None:
 
 def _native(path: Path, family: Family) -> int:
     """Pixels: the UNet's latent side times the VAE's factor of eight, where the folder says it."""
-    config = path / ("unet" if family in {Family.SD15, Family.SDXL} else "transformer") / CONFIG
-    side = json_read(config).get("sample_size") if config.is_file() else None
+    side = _denoiser_config(path, family).get("sample_size")
     if type(side) is int and 8 <= side <= 256:
         return side * 8
     return NATIVE_SIZES[family]
+
+
+def _denoiser_config(path: Path, family: Family) -> dict[str, Any]:
+    config = path / ("unet" if family in {Family.SD15, Family.SDXL} else "transformer") / CONFIG
+    return json_read(config) if config.is_file() else {}

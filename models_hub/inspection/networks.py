@@ -1,5 +1,6 @@
 """Folders with one network in them: ``config.json`` says what it should be, the weights have to be that."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +15,7 @@ from models_hub.inspection.findings import (
     broken_json,
     unknown_model,
 )
-from models_hub.inspection.layouts import controlnet, vae
+from models_hub.inspection.layouts import controlnet, t2i_adapter, vae
 from models_hub.inspection.layouts.layout import text_family
 from models_hub.safetensors_header import SafetensorsHeader
 from sdweb.errors import PortalError
@@ -25,6 +26,12 @@ CLIP_PARTS: Final = frozenset(
     {"text_projection.weight", "visual_projection.weight", "logit_scale",
      "text_model.embeddings.token_embedding.weight", "vision_model.embeddings.patch_embedding.weight"}
 )  # fmt: skip
+LANGUAGE_MODEL: Final = re.compile(r"[A-Za-z0-9]{1,60}(ForCausalLM|LMHeadModel)")
+"""How transformers names the classes of causal language models."""
+LANGUAGE_PARTS: Final = re.compile(
+    r"(.+\.)?(wte|embed_tokens|word_embeddings|embed_in|tok_embeddings)\.weight"
+)
+"""The table of words: every language model has one, under one of these names."""
 PARTS_ALONE: Final[Mapping[str, str]] = {
     "UNet2DConditionModel": "the UNet of a checkpoint",
     "CLIPTextModel": "the text encoder of a checkpoint",
@@ -52,19 +59,14 @@ def network_inspect(config: Config, weights: Sequence[SafetensorsHeader]) -> Ins
     Raises as ``file_inspect`` does.
     """
     name = _class_name(config)
-    network = NETWORKS.get(name)
+    network = LANGUAGE if LANGUAGE_MODEL.fullmatch(name) else NETWORKS.get(name)
     if network is None:
         alone = PARTS_ALONE.get(name)
         raise unknown_model(
             f"It is {alone} alone." if alone else f"Its class {name[:80]!r} is not one that the portal knows."
         )
     if "auto_map" in config:
-        raise PortalError(
-            "unsafe_format",
-            "Its config.json asks for code that comes with it: that would be run, so it is never loaded.",
-            hint="Get the model without code of its own.",
-            status=422,
-        )
+        raise code_refused("config.json")
     whole = _joined(weights)
     if not network.matches(whole):
         raise broken_json("config.json", f"says {name}, but the weights beside it are something else")
@@ -78,6 +80,16 @@ def network_inspect(config: Config, weights: Sequence[SafetensorsHeader]) -> Ins
         native_size=network.native_size(config, family),
         description=metadata.description_said(whole.metadata),
         license=metadata.license_said(whole.metadata),
+    )
+
+
+def code_refused(name: str) -> PortalError:
+    """A file that names classes which lie beside it."""
+    return PortalError(
+        "unsafe_format",
+        f"Its {name} asks for code that comes with it: that would be run, so it is never loaded.",
+        hint="Get the model without code of its own.",
+        status=422,
     )
 
 
@@ -121,10 +133,24 @@ def _family_untold(_config: Config, _header: SafetensorsHeader) -> Family:
     return Family.UNKNOWN
 
 
+def _adapter_family(_config: Config, header: SafetensorsHeader) -> Family:
+    return t2i_adapter.family(header)
+
+
 CLIP_SIDE: Final = 224
+LANGUAGE: Final = Network(
+    Kind.LANGUAGE_MODEL,
+    Format.TRANSFORMERS,
+    lambda header: any(LANGUAGE_PARTS.fullmatch(name) for name in header.tensors),
+    _family_untold,
+    _usual_size,
+)
 NETWORKS: Final[Mapping[str, Network]] = {
     "ControlNetModel": Network(
         Kind.CONTROLNET, Format.DIFFUSERS, controlnet.matches, _controlnet_family, _usual_size
+    ),
+    "T2IAdapter": Network(
+        Kind.CONTROLNET, Format.DIFFUSERS, t2i_adapter.matches, _adapter_family, _usual_size
     ),
     "AutoencoderKL": Network(Kind.VAE, Format.DIFFUSERS, vae.matches, _family_untold, _usual_size),
     "AutoencoderTiny": Network(

@@ -17,8 +17,10 @@ from models_hub.inspection.layouts import (
     checkpoint,
     controlnet,
     embedding,
+    face_restorer,
     ip_adapter,
     lora,
+    t2i_adapter,
     upscaler,
     vae,
 )
@@ -27,11 +29,13 @@ from models_hub.safetensors_header import SafetensorsHeader, header_read
 
 LAYOUTS: Final = (
     controlnet.LAYOUT,
+    t2i_adapter.LAYOUT,
     ip_adapter.LAYOUT,
     lora.LAYOUT,
     checkpoint.LAYOUT,
     vae.LAYOUT,
     embedding.LAYOUT,
+    face_restorer.LAYOUT,
     upscaler.LAYOUT,
 )
 """The first that matches decides."""
@@ -59,6 +63,7 @@ def _described(layout: Layout, header: SafetensorsHeader) -> Inspection:
     return Inspection(
         kind=layout.kind,
         family=family,
+        variant=layout.variant(header),
         format=Format.SAFETENSORS,
         native_size=metadata.native_size_said(header.metadata) or NATIVE_SIZES[family],
         trigger_words=metadata.trigger_words_said(header.metadata),

@@ -15,6 +15,10 @@ from models_hub.models import ModelFile
 from models_hub.sources.findings import Candidate, Refusal, refusal
 
 MAX_DEPTH: Final = 6
+NOT_MODELS: Final = frozenset({"helpers", "wildcards"})
+"""Folders at the top with other things than models: what preprocessors and face restoration need, and lists
+of words.
+"""
 MAX_PATH_LENGTH: Final = 1024
 """Characters, as the database column."""
 
@@ -36,7 +40,7 @@ def _walk(folder: Path, *, root: Path, depth: int) -> Iterator[Candidate | Refus
         return
     for entry in entries:
         path = Path(entry.path)
-        if entry.name.startswith("."):
+        if entry.name.startswith(".") or (depth == 0 and entry.name in NOT_MODELS):
             continue
         if entry.is_symlink():
             if not _stays_inside(path, root):

@@ -29,6 +29,11 @@ SD2: Final[Shapes] = {
 SD3: Final[Shapes] = {"model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight": (24, 8)}
 FLUX: Final[Shapes] = {"double_blocks.0.img_attn.qkv.weight": (24, 8)}
 INPAINTING: Final[Shapes] = {**SD15, "model.diffusion_model.input_blocks.0.0.weight": (32, 9, 3, 3)}
+XL_REFINER: Final[Shapes] = {
+    "model.diffusion_model.input_blocks.0.0.weight": (32, 4, 3, 3),
+    "first_stage_model.decoder.conv_in.weight": (8, 4, 3, 3),
+    "conditioner.embedders.0.model.token_embedding.weight": (16, 8),
+}
 LORA_SD15: Final[Shapes] = {
     "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight": (4, 768),
     "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_up.weight": (320, 4),
@@ -48,6 +53,24 @@ LORA_TINY: Final[Shapes] = {
     "lora_te_text_model_encoder_layers_0_mlp_fc1.lora_up.weight": (256, 4),
     "lora_te_text_model_encoder_layers_0_mlp_fc1.alpha": (),
 }
+T2I_FULL: Final[Shapes] = {
+    "adapter.conv_in.weight": (320, 192, 3, 3),
+    "adapter.body.0.resnets.0.block1.weight": (320, 320, 3, 3),
+}
+T2I_LIGHT: Final[Shapes] = {
+    "body.0.in_conv.weight": (80, 192, 1, 1),
+    "body.0.body.0.block1.weight": (80, 80, 3, 3),
+}
+GFPGAN: Final[Shapes] = {
+    "conv_body_first.weight": (8, 3, 1, 1), "toRGB.0.weight": (3, 8, 1, 1),
+    "stylegan_decoder.style_conv1.modulated_conv.weight": (1, 8, 8, 3, 3),
+}  # fmt: skip
+CODEFORMER: Final[Shapes] = {
+    "position_emb": (256, 8), "quantize.embedding.weight": (16, 8), "encoder.blocks.0.weight": (8, 3, 3, 3),
+    "generator.blocks.0.weight": (8, 8, 3, 3),
+}  # fmt: skip
+GPT2: Final[Shapes] = {"transformer.wte.weight": (16, 8), "transformer.h.0.attn.c_attn.weight": (8, 24)}
+GPT2_CONFIG: Final = {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2"}
 IP_ADAPTER: Final[Shapes] = {
     "image_proj.proj.weight": (64, 32),
     "image_proj.norm.weight": (16,),

@@ -21,6 +21,7 @@ from tests.models_hub.making import Shapes, folder_write, raw_write, safetensors
 
 Kind = ModelFile.Kind
 Family = ModelFile.Family
+UNET_IN = "model.diffusion_model.input_blocks.0.0.weight"
 
 
 @pytest.mark.parametrize(
@@ -47,8 +48,11 @@ def test_it_recognises(tmp_path: Path, shapes: Shapes, kind: Kind, family: Famil
     ("shapes", "reason"),
     [
         (making.SD2, "Stable Diffusion 2"),
-        (making.INPAINTING, "9 channels"),
-        ({**making.SDXL, "model.diffusion_model.input_blocks.0.0.weight": (32, 9, 3, 3)}, "9 channels"),
+        ({**making.SD15, UNET_IN: (32, 8, 3, 3)}, "8 channels"),
+        ({**making.SDXL, UNET_IN: (32, 5, 3, 3)}, "5 channels"),
+        ({**making.FLUX, "img_in.weight": (24, 384)}, "made for filling"),
+        ({**making.FLUX, "model.diffusion_model.img_in.weight": (24, 128)}, "control picture"),
+        ({name: shape for name, shape in making.XL_REFINER.items() if "stage" not in name}, "no VAE"),
         ({"model.diffusion_model.input_blocks.0.0.weight": (32, 4, 3, 3)}, "no VAE and no text encoder"),
         (
             {name: shape for name, shape in making.SDXL.items() if ".embedders.1." not in name},
@@ -62,6 +66,24 @@ def test_it_says_why_not(tmp_path: Path, shapes: Shapes, reason: str) -> None:
     with pytest.raises(PortalError, match=reason) as caught:
         file_inspect(safetensors_write(tmp_path / "x.safetensors", shapes))
     assert caught.value.code == "unknown_model_type"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "family", "variant"),
+    [
+        (making.SD15, Family.SD15, "base"),
+        (making.INPAINTING, Family.SD15, "inpainting"),
+        ({**making.SDXL, UNET_IN: (32, 9, 3, 3)}, Family.SDXL, "inpainting"),
+        (making.XL_REFINER, Family.SDXL, "refiner"),
+        ({**making.FLUX, "img_in.weight": (24, 64)}, Family.FLUX, "base"),
+        (making.LORA_SD15, Family.SD15, "base"),
+    ],
+)
+def test_it_tells_what_a_checkpoint_is_made_for(
+    tmp_path: Path, shapes: Shapes, family: Family, variant: str
+) -> None:
+    found = file_inspect(safetensors_write(tmp_path / "x.safetensors", shapes))
+    assert (found.family, found.variant) == (family, variant)
 
 
 def entry(dtype: Any = "F16", shape: Any = (2,), offsets: Any = (0, 4)) -> dict[str, Any]:
@@ -223,6 +245,36 @@ def test_hostile_folders_are_refused(tmp_path: Path, index: dict[str, Any], code
     with pytest.raises(PortalError) as caught:
         folder_inspect(folder_write(tmp_path / "a" / "demo", **index))
     assert caught.value.code == code
+
+
+def xl_folder(path: Path, *, refiner: bool, channels: Any = 4) -> Path:
+    """As diffusers saves SDXL and its refiner."""
+    both = {"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
+            "tokenizer_2": ["transformers", "CLIPTokenizer"]}  # fmt: skip
+    first = {"text_encoder": [None, None], "tokenizer": [None, None]} if refiner else {}
+    name = "StableDiffusionXLImg2ImgPipeline" if refiner else "StableDiffusionXLInpaintPipeline"
+    folder = folder_write(path, _class_name=name, **both, **first)
+    safetensors_write(folder / "text_encoder_2" / "model.safetensors", {"w": (4,)})
+    (folder / "tokenizer_2").mkdir()
+    (folder / "tokenizer_2" / "vocab.json").write_text("{}")
+    (folder / "unet" / "config.json").write_text(json.dumps({"in_channels": channels}))
+    return folder
+
+
+def test_folders_tell_what_a_checkpoint_is_made_for(tmp_path: Path) -> None:
+    refiner = folder_inspect(xl_folder(tmp_path / "refiner", refiner=True))
+    assert (refiner.family, refiner.variant) == (Family.SDXL, "refiner")
+    inpainting = folder_inspect(xl_folder(tmp_path / "inpainting", refiner=False, channels=9))
+    assert (inpainting.family, inpainting.variant) == (Family.SDXL, "inpainting")
+    folder = folder_write(tmp_path / "sd", _class_name="StableDiffusionInpaintPipeline")
+    assert (folder_inspect(folder).family, folder_inspect(folder).variant) == (Family.SD15, "base")
+
+
+@pytest.mark.parametrize("channels", [5, "4", None, [4], True, 10**400])
+def test_a_folder_that_takes_something_else_is_refused(tmp_path: Path, channels: Any) -> None:
+    with pytest.raises(PortalError, match="channels: 4 draw") as caught:
+        folder_inspect(xl_folder(tmp_path / "x", refiner=False, channels=channels))
+    assert len(caught.value.message) < 300
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b" " * (2**20 + 1)])

@@ -39,6 +39,15 @@ RRDB = {"conv_first.weight": (8, 3, 3, 3), "body.0.rdb1.conv1.weight": (4, 8, 3,
         ({"control_model.input_hint_block.0.weight": (16, 3, 3, 3),
           "control_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": (8, 768)},
          Kind.CONTROLNET, Family.SD15),
+        (making.T2I_FULL, Kind.CONTROLNET, Family.SD15),
+        ({**making.T2I_FULL, "adapter.conv_in.weight": (320, 64, 3, 3)}, Kind.CONTROLNET, Family.SD15),
+        ({**making.T2I_FULL, "adapter.conv_in.weight": (320, 768, 3, 3)}, Kind.CONTROLNET, Family.SDXL),
+        ({**making.T2I_FULL, "adapter.conv_in.weight": (64, 192, 3, 3)}, Kind.CONTROLNET, Family.UNKNOWN),
+        ({"conv_in.weight": (320, 256, 3, 3), "body.0.block1.weight": (320, 320, 3, 3)}, Kind.CONTROLNET,
+         Family.SDXL),
+        (making.T2I_LIGHT, Kind.CONTROLNET, Family.SD15),
+        (making.GFPGAN, Kind.FACE_RESTORER, Family.UNKNOWN),
+        (making.CODEFORMER, Kind.FACE_RESTORER, Family.UNKNOWN),
         (making.IP_ADAPTER, Kind.IP_ADAPTER, Family.SD15),
         ({**making.IP_ADAPTER, "ip_adapter.1.to_k_ip.weight": (64, 2048)}, Kind.IP_ADAPTER, Family.SDXL),
         ({**making.IP_ADAPTER, "ip_adapter.1.to_k_ip.weight": (64, 128)}, Kind.IP_ADAPTER, Family.UNKNOWN),
@@ -65,6 +74,9 @@ def test_it_recognises(tmp_path: Path, shapes: Shapes, kind: Kind, family: Famil
         ({**making.CONTROLNET, ATTENTION: (8, 1024)}, "unknown_model_type", "Stable Diffusion 2"),
         ({"controlnet_cond_embedding.conv_in.weight": (16, 1, 3, 3)}, "broken_file", "three colours"),
         ({"controlnet_cond_embedding.conv_in.weight": (16,)}, "broken_file", "three colours"),
+        ({**making.T2I_FULL, "adapter.conv_in.weight": (320,)}, "broken_file", "does not take pictures"),
+        ({**making.GFPGAN, "conv_body_first.weight": (8, 1, 1, 1)}, "broken_file", "three colours"),
+        ({**making.CODEFORMER, "encoder.blocks.0.weight": (8,)}, "broken_file", "three colours"),
         ({"image_proj.proj.weight": (64, 32)}, "unknown_model_type", "no image attention"),
         ({"ip_adapter.1.to_k_ip.weight": (64, 768)}, "unknown_model_type", "no image projection"),
         ({"image_proj.x": (4,), "ip_adapter.y": (4,)}, "unknown_model_type", "no keys for the picture"),
@@ -193,6 +205,7 @@ def test_an_absurd_resolution_is_not_believed(tmp_path: Path, size: str) -> None
         ({**making.CLIP_CONFIG, "vision_config": {"image_size": -5}}, making.CLIP, Kind.CLIP, Family.UNKNOWN,
          224),
         ({**making.CLIP_CONFIG, "vision_config": []}, making.CLIP, Kind.CLIP, Family.UNKNOWN, 224),
+        ({"_class_name": "T2IAdapter"}, making.T2I_FULL, Kind.CONTROLNET, Family.SD15, 512),
     ],
 )  # fmt: skip
 def test_it_recognises_a_network(
@@ -217,6 +230,10 @@ def test_it_recognises_a_network(
         ({**making.CLIP_CONFIG, "auto_map": {"AutoModel": "evil.X"}}, making.CLIP, "unsafe_format", "code"),
         (making.CLIP_CONFIG, making.VAE, "broken_file", "something else"),
         (making.CONTROLNET_CONFIG, making.VAE, "broken_file", "something else"),
+        ({"_class_name": "T2IAdapter"}, making.CONTROLNET, "broken_file", "something else"),
+        (making.GPT2_CONFIG, making.VAE, "broken_file", "something else"),
+        ({**making.GPT2_CONFIG, "auto_map": {}}, making.GPT2, "unsafe_format", "code"),
+        (making.GPT2_CONFIG, making.GPT2, "broken_file", "without a tokenizer"),
         ({**making.CONTROLNET_CONFIG, "cross_attention_dim": 1024}, making.CONTROLNET, "unknown_model_type",
          "ControlNet of Stable Diffusion 2"),
     ],
@@ -252,3 +269,22 @@ def test_a_network_in_several_files_is_one(tmp_path: Path) -> None:
     for number, (name, shape) in enumerate(making.CLIP.items(), start=1):
         safetensors_write(folder / f"model-0000{number}-of-00005.safetensors", {name: shape})
     assert folder_inspect(folder).kind == Kind.CLIP
+
+
+@pytest.mark.parametrize("name", ["GPT2LMHeadModel", "LlamaForCausalLM", "Qwen3ForCausalLM"])
+@pytest.mark.parametrize("tokenizer", ["tokenizer.json", "vocab.json", "tokenizer.model"])
+def test_it_recognises_a_language_model(tmp_path: Path, name: str, tokenizer: str) -> None:
+    folder = network_write(tmp_path / "x", {"architectures": [name]}, making.GPT2)
+    (folder / tokenizer).write_text("{}")
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "GPT2Tokenizer"}')
+    found = folder_inspect(folder)
+    assert (found.kind, found.format) == (Kind.LANGUAGE_MODEL, "transformers")
+
+
+def test_a_tokenizer_with_code_of_its_own_is_refused(tmp_path: Path) -> None:
+    folder = network_write(tmp_path / "x", making.GPT2_CONFIG, making.GPT2)
+    (folder / "tokenizer.json").write_text("{}")
+    (folder / "tokenizer_config.json").write_text('{"auto_map": {"AutoTokenizer": ["evil.X", null]}}')
+    with pytest.raises(PortalError, match="tokenizer_config") as caught:
+        folder_inspect(folder)
+    assert caught.value.code == "unsafe_format"

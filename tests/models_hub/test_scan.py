@@ -309,8 +309,8 @@ def test_the_default_cannot_be_disabled_nor_a_disabled_one_become_it(library: Pa
     assert names(is_default=True) == {"b"}
 
 
-def test_a_family_that_does_not_run_cannot_be_the_default(library: Path, shipped: Path) -> None:
-    safetensors_write(library / "flux.safetensors", making.FLUX)
+def test_what_cannot_draw_cannot_be_the_default(library: Path, shipped: Path) -> None:
+    safetensors_write(library / "refiner.safetensors", making.XL_REFINER)
     library_scan(builtin_root=shipped)
     assert names(is_default=True) == set()
     with pytest.raises(PortalError):

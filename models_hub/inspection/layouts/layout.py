@@ -4,12 +4,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from models_hub.inspection.findings import Family, Kind, sd2_refused
+from models_hub.inspection.findings import Family, Kind, Variant, sd2_refused
 from models_hub.safetensors_header import SafetensorsHeader
 
 TEXT_WIDTHS: Final = {768: Family.SD15, 2048: Family.SDXL}
 """How wide the text is where a UNet looks at it; any other width belongs to a network of somebody's own."""
 SD2_TEXT_WIDTH: Final = 1024
+
+
+def base_alone(_header: SafetensorsHeader) -> Variant:
+    """Kinds that have no variants."""
+    return Variant.BASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,7 @@ class Layout:
     """By names alone, which no other layout has."""
     family: Callable[[SafetensorsHeader], Family]
     """Checks the shapes too; ``UNKNOWN`` when they do not tell. May raise ``PortalError``."""
+    variant: Callable[[SafetensorsHeader], Variant] = base_alone
 
 
 def any_name(header: SafetensorsHeader, parts: Iterable[str]) -> bool:
