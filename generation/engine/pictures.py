@@ -19,8 +19,8 @@ def resized(
     """``image`` at ``width`` x ``height`` pixels, in mode L, RGB or RGBA (anything else becomes RGB).
 
     ``stretch`` distorts it, ``crop`` cuts its middle to the new shape, ``fill`` shows all of it in the middle
-    and repeats the pixels of its borders outwards. Lanczos, or with ``nearest`` the nearest pixel by its centre,
-    for maps whose colours mean something and must not be blended.
+    and repeats the pixels of its borders outwards. Lanczos, or with ``nearest`` the nearest pixel by its
+    centre, for maps whose colours mean something and must not be blended.
     """
     picture = image if image.mode in MODES else image.convert("RGB")
     filtering = Image.Resampling.NEAREST if nearest else Image.Resampling.LANCZOS

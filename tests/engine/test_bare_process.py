@@ -39,12 +39,17 @@ def test_the_engine_is_a_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["spec", "errors", "catalog", "infotext", "prompts", "enhancer", "checkpoints", "cli"]
+    "module",
+    [
+        *("spec", "errors", "catalog", "infotext", "prompts", "enhancer", "checkpoints", "cli"),
+        "preprocess.catalog",
+    ],
 )
 def test_the_web_tiers_modules_need_no_torch(module: str) -> None:
     script = (
         f"import sys, generation.engine.{module}\n"
-        "print([name for name in ('torch', 'diffusers', 'transformers', 'numpy') if name in sys.modules])\n"
+        "heavy = ('torch', 'diffusers', 'transformers', 'numpy', 'cv2')\n"
+        "print([name for name in heavy if name in sys.modules])\n"
     )
     done = python("-c", script)
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
