@@ -85,18 +85,34 @@ class Conditioner:
         """Memory of the remembered chunks."""
         return self._cache.nbytes
 
-    def encode(self, key: str, checkpoint: "Checkpoint", request: GenerationRequest) -> Conditioning:
-        """``key`` names the checkpoint. Raises ``EngineError`` with ``field`` ``clip_skip`` or a prompt's."""
+    def encode(
+        self,
+        key: str,
+        checkpoint: "Checkpoint",
+        request: GenerationRequest,
+        *,
+        steps: int | None = None,
+        hires_base: int | None = None,
+    ) -> Conditioning:
+        """``key`` names the checkpoint; ``steps`` are those that are made, where it is not all of the
+        request's; ``hires_base`` as for ``prompts.plan``. Raises ``EngineError`` with ``field`` ``clip_skip``
+        or a prompt's.
+        """
         _require_layers(checkpoint, request.clip_skip)
+        steps = request.steps if steps is None else steps
         positive, negative = read_prompts(
-            request.prompt,
-            request.negative_prompt,
-            steps=request.steps,
-            guidance_scale=request.guidance_scale,
+            request.prompt, request.negative_prompt, steps=steps, guidance_scale=request.guidance_scale
         )
         # One plan per tokenizer: SDXL's second one reads "!" as its padding, and so may count differently.
         plans = [
-            plan(positive, negative, tokenizer.ids, comma=tokenizer.comma, steps=request.steps)
+            plan(
+                positive,
+                negative,
+                tokenizer.ids,
+                comma=tokenizer.comma,
+                steps=steps,
+                hires_base=hires_base,
+            )
             for _, tokenizer in checkpoint.text_towers
         ]
         length = max(each.chunks for each in plans)

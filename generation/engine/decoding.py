@@ -1,22 +1,19 @@
 """From finished latents to pictures, one at a time."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from PIL import Image
 
 from generation.engine.errors import EngineError
 
-if TYPE_CHECKING:
-    from generation.engine.checkpoints.components import Checkpoint
 
-
-def picture_decode(checkpoint: "Checkpoint", latents: torch.Tensor) -> Image.Image:
-    """Decode ``[1, 4, h, w]``. Never more at once: a batch would change the low bits and hold others up.
+def picture_decode(vae: Any, latents: torch.Tensor) -> Image.Image:
+    """Decode ``[1, c, h, w]`` with an ``AutoencoderKL``. Never more at once: a batch would change the low
+    bits and hold others up.
 
     Raises ``EngineError("not_finite")`` when the model or the number format overflowed on the way.
     """
-    vae = checkpoint.vae
     scaled = latents / vae.config["scaling_factor"] + (vae.config.get("shift_factor") or 0.0)
     pixels: torch.Tensor = vae.decode(scaled.to(vae.dtype), return_dict=False)[0][0].float()
     if not torch.isfinite(pixels).all():

@@ -1,12 +1,13 @@
-"""Loaded checkpoints, kept by bytes; a checkpoint in use is never dropped."""
+"""Loaded models of every kind, kept by bytes; one in use is never dropped."""
 
 import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import torch
 
@@ -14,6 +15,7 @@ from generation.engine import checkpoints
 from generation.engine.devices import engine_error, memory_release, memory_retry
 from generation.engine.errors import EngineError
 from generation.engine.lru import ByteLru
+from generation.engine.resident import Resident
 from generation.engine.spec import ModelRef
 
 if TYPE_CHECKING:
@@ -21,11 +23,34 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Load = Callable[[Path, torch.dtype], "Checkpoint"]
+R = TypeVar("R", bound=Resident)
 
 
-def cache_key(ref: ModelRef) -> str:
+@dataclass(frozen=True, slots=True)
+class ModelKind(Generic[R]):
+    """One kind of model: how it is read from a path, on the CPU, in a number format. A kind belongs to the
+    module that uses it.
+    """
+
+    name: str
+    """As part of cache keys: the same file may be loaded as two kinds."""
+    load: Callable[[Path, torch.dtype], R]
+    """May raise ``EngineError``. Called on the cache's reading thread."""
+
+
+def _checkpoint(path: Path, dtype: torch.dtype) -> "Checkpoint":
+    return checkpoints.load(path, dtype)
+
+
+CHECKPOINT: "Final[ModelKind[Checkpoint]]" = ModelKind("checkpoint", _checkpoint)
+
+
+def cache_key(ref: ModelRef, kind: str = CHECKPOINT.name) -> str:
     """What tells two contents apart: the digest, or, where none is known, path, size and time of change."""
+    return _content_key(ref) if kind == CHECKPOINT.name else f"{kind}:{_content_key(ref)}"
+
+
+def _content_key(ref: ModelRef) -> str:
     if ref.digest:
         return ref.digest
     files = sorted(ref.path.rglob("*")) if ref.path.is_dir() else [ref.path]
@@ -35,7 +60,7 @@ def cache_key(ref: ModelRef) -> str:
 
 
 class ModelCache:
-    """Checkpoints on the device.
+    """Models on the device.
 
     Files are read by a thread of its own, so that running pictures go on while a model loads; moving it to
     the device, like every method but ``resident``, belongs to the device thread. ``loaded`` is called after
@@ -49,29 +74,29 @@ class ModelCache:
         dtype: torch.dtype,
         limit: int,
         loaded: Callable[[], None],
-        load: Load | None = None,
     ) -> None:
         self._device = device
         self._dtype = dtype
         self._loaded = loaded
-        self._load = load or checkpoints.load
-        self._entries: ByteLru[str, Checkpoint] = ByteLru(limit)
+        self._entries: ByteLru[str, Resident] = ByteLru(limit)
         self._labels: dict[str, str] = {}
         self._leases: Counter[str] = Counter()
-        self._pending: dict[str, Future[Checkpoint]] = {}
+        self._pending: dict[str, Future[Resident]] = {}
         self._failures: dict[str, EngineError] = {}
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine-load")
         self._lock = threading.Lock()
         self.loads = 0
-        """Checkpoints read from disk so far."""
+        """Models read from disk so far."""
 
-    def acquire(self, key: str, ref: ModelRef) -> None:
-        """Hold the checkpoint until ``release``, and begin to load it when it is not there."""
+    def acquire(self, key: str, ref: ModelRef, kind: ModelKind[Any] = CHECKPOINT) -> None:
+        """Hold the model until ``release``, and begin to load it when it is not there. ``key`` is
+        ``cache_key(ref, kind.name)``.
+        """
         self._leases[key] += 1
         if key not in self._entries and key not in self._pending:
             self._labels[key] = ref.digest or str(ref.path)
             self._failures.pop(key, None)
-            future = self._pending[key] = self._reader.submit(self._load, ref.path, self._dtype)
+            future = self._pending[key] = self._reader.submit(kind.load, ref.path, self._dtype)
             future.add_done_callback(lambda _: self._loaded())
 
     def release(self, key: str) -> None:
@@ -97,20 +122,22 @@ class ModelCache:
                 if key in self._leases:
                     self._failures[key] = engine_error(error, f"loading the model {self._labels[key]}")
 
-    def get(self, key: str) -> "Checkpoint | None":
-        """An acquired checkpoint, or None while it loads; raises ``EngineError`` when loading failed."""
+    def get(self, key: str) -> Any | None:
+        """An acquired model, of its kind's type, or None while it loads; raises ``EngineError`` when that
+        failed.
+        """
         if key in self._failures:
             raise self._failures[key]
         with self._lock:
             return self._entries.get(key)
 
     def evict_idle(self) -> None:
-        """Drop every checkpoint that nobody holds and give its memory back."""
+        """Drop every model that nobody holds and give its memory back."""
         self._shrink(0)
         memory_release(self._device)
 
     def resident(self) -> tuple[str, ...]:
-        """Digests (or paths) of the loaded checkpoints, most recently used last. For any thread."""
+        """Digests (or paths) of the loaded models, most recently used last. For any thread."""
         with self._lock:
             return tuple(self._labels[key] for key in self._entries)
 
@@ -126,10 +153,10 @@ class ModelCache:
         for key in dropped:
             logger.info("Model %s dropped to make room.", self._labels.pop(key))
 
-    def _place(self, key: str, checkpoint: "Checkpoint") -> None:
+    def _place(self, key: str, model: Resident) -> None:
         # Room first, so that the old and the new model need not both fit.
-        self._shrink(max(0, self._entries.limit - checkpoint.nbytes))
-        placed = memory_retry(lambda: checkpoint.to(self._device), self.evict_idle)
+        self._shrink(max(0, self._entries.limit - model.nbytes))
+        placed = memory_retry(lambda: model.to(self._device), self.evict_idle)
         with self._lock:
             self._entries.put(key, placed, placed.nbytes)
         self.loads += 1

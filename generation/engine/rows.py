@@ -8,28 +8,21 @@ company.
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from operator import add
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import torch
 
+from generation.engine.denoiser import Prediction
 from generation.engine.samplers import Sampler, predicted_x0
+from generation.engine.techniques import Technique
 
 if TYPE_CHECKING:
-    from generation.engine.checkpoints.components import Checkpoint
     from generation.engine.conditioning import Condition, Conditioning
 
 BUCKETS: Final = (1, 2, 4, 8, 16)
 """Padded batch sizes. Few, so that kernels chosen by shape (and the low bits they decide) vary little."""
-
-
-class Prediction(NamedTuple):
-    """The denoiser's output for one row, ``[1, 4, h, w]`` in fp32."""
-
-    guided: torch.Tensor
-    unconditional: torch.Tensor | None
-    """The half without the prompt; None where the row is not guided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +36,15 @@ class BatchKey:
     parts: int
     """Texts between ``AND``."""
     chunks: int
+    techniques: tuple[Hashable, ...] = ()
+    """The keys of the rows' techniques, in order."""
+    extra_places: int = 0
+    """Evaluations per row that the techniques add."""
 
     @property
     def places(self) -> int:
-        """Room in the denoiser's batch: one place per part, and one for the negative prompt."""
-        return self.parts + self.guided
+        """Room in the denoiser's batch: one place per part, one for the negative prompt, the techniques'."""
+        return self.parts + self.guided + self.extra_places
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -64,6 +61,9 @@ class Row:
     """``[1, 4, height / 8, width / 8]``, fp32, on the device."""
     guidance: float
     conditioning: "Conditioning"
+    techniques: tuple[Technique, ...] = ()
+    pause_at: int | None = None
+    """The sampler step before which the row rests until somebody takes this away."""
     step: int = 0
     """Denoiser calls done."""
     served: int = -1
@@ -82,6 +82,11 @@ class Row:
         return self.sampler.finished
 
     @property
+    def resting(self) -> bool:
+        """Whether it takes part in no tick (any more)."""
+        return self.finished or (self.pause_at is not None and self.sampler.step_index >= self.pause_at)
+
+    @property
     def timestep(self) -> torch.Tensor:
         return self.sampler.timesteps[self.step]
 
@@ -89,24 +94,37 @@ class Row:
         return self.sampler.scale_model_input(self.latents, self.timestep)
 
     def conditions(self) -> "list[Condition]":
-        """What the denoiser is told at the coming call, the negative prompt first."""
+        """What the denoiser is told at the coming call, the negative prompt first, extra places last."""
         now = self.conditioning.at(self.sampler.step_index)
         negative = () if now.negative is None else (now.negative,)
-        return [self.conditioning.texts[text] for text in (*negative, *(text for text, _ in now.positive))]
+        parts = [text for text, _ in now.positive]
+        told = (*negative, *parts, *parts[:1] * self.key.extra_places)
+        return [self.conditioning.texts[text] for text in told]
+
+    def within(self, start: float, end: float) -> bool:
+        """Whether the coming call lies in this share of all of them, by diffusers' rule for ControlNets."""
+        return self.step / self.total >= start and (self.step + 1) / self.total <= end
 
     def composed(self, outputs: Sequence[torch.Tensor]) -> Prediction:
-        """The denoiser's answers to ``conditions()`` as one.
+        """The denoiser's answers to ``conditions()`` as one."""
+        plain = len(outputs) - self.key.extra_places
+        prediction, extra = self._guided(outputs[:plain]), list(outputs[plain:])
+        for technique in self.techniques:
+            own = [extra.pop(0) for _ in range(technique.extra_places)]
+            prediction = technique.guide(self, prediction, own)
+        return prediction
 
-        Each part between ``AND`` pulls away from the negative prompt by its weight; unguided, there is
+    def _guided(self, outputs: Sequence[torch.Tensor]) -> Prediction:
+        """Each part between ``AND`` pulls away from the negative prompt by its weight; unguided, there is
         nothing to pull away from, so the parts are averaged.
         """
         weights = [weight for _, weight in self.conditioning.at(self.sampler.step_index).positive]
         if not self.key.guided:
             together = reduce(add, [weight * out for weight, out in zip(weights, outputs, strict=True)])
-            return Prediction(together / sum(weights), None)
+            return Prediction(together / sum(weights), None, outputs[0])
         without, *given = outputs
         pull = reduce(add, [weight * (out - without) for weight, out in zip(weights, given, strict=True)])
-        return Prediction(without + self.guidance * pull, without)
+        return Prediction(without + self.guidance * pull, without, given[0])
 
     def advance(self, prediction: Prediction, *, want_x0: bool) -> None:
         """Take one sampler step with what the denoiser said, and remember the predicted picture if wanted."""
@@ -121,14 +139,8 @@ class Row:
             uncond_output=prediction.unconditional if self.sampler.wants_uncond else None,
         ).prev_sample
         self.step += 1
-
-
-def first_latents(
-    sampler: Sampler, generator: torch.Generator, shape: tuple[int, ...], device: torch.device
-) -> torch.Tensor:
-    """Pure noise at the sampler's starting level."""
-    noise = torch.randn(shape, generator=generator, dtype=torch.float32)
-    return noise.to(device) * sampler.init_noise_sigma
+        for technique in self.techniques:
+            technique.stepped(self)
 
 
 def bucket_for(rows: int, minimum: int = 1) -> int:
@@ -150,29 +162,3 @@ def choose(rows: Iterable[Row], limit: int) -> list[Row]:
     owners = sorted(by_owner.values(), key=lambda own: max(row.served for row in own))
     in_turn = [row for layer in zip_longest(*owners) for row in layer if row is not None]
     return in_turn[:limit]
-
-
-def predict(
-    checkpoint: "Checkpoint", rows: Sequence[Row], inputs: Sequence[torch.Tensor], bucket: int
-) -> list[Prediction]:
-    """One denoiser call for ``rows`` of one key, padded to ``bucket``: the prediction of each.
-
-    ``inputs`` are the rows' scaled latents. In the batch come all the negative prompts, then all the first
-    parts, and so on: for plain prompts the order of diffusers' own pipelines.
-    """
-    padding = bucket - len(rows)
-    places = rows[0].key.places
-    padded = [*rows, *[rows[0]] * padding]
-    sample = torch.cat([*inputs, *[inputs[0]] * padding]).to(checkpoint.dtype)
-    timesteps = torch.stack([row.timestep.to(torch.float32) for row in padded]).to(sample.device)
-    conditions = list(chain.from_iterable(zip(*(row.conditions() for row in padded), strict=True)))
-    added = {name: torch.cat([each.added[name] for each in conditions]) for name in conditions[0].added}
-    output = checkpoint.unet(
-        torch.cat([sample] * places),
-        torch.cat([timesteps] * places),
-        encoder_hidden_states=torch.cat([each.text for each in conditions]),
-        added_cond_kwargs=added or None,
-        return_dict=False,
-    )[0].float()
-    by_row = zip(*(place.split(1) for place in output.chunk(places)), strict=True)
-    return [row.composed(outputs) for row, outputs in zip(rows, by_row, strict=False)]

@@ -1,36 +1,34 @@
 """Continuous batching: every running request shares the device, step by step.
 
-One thread owns the device. It goes round and round: take in new requests, drop cancelled ones, start those
-whose model has arrived, make one denoiser call (a *tick*) for one group of rows, decode one finished
-picture. Requests join and leave between ticks, and a request's failure ends that request only.
+One thread owns the device. It goes round and round: take in new requests, drop cancelled ones, go on with the
+scripts that have what they waited for (``scripts``), make one denoiser call (a *tick*) for one group of rows,
+give one script a turn for other work on the device, such as decoding. Requests join and leave between ticks,
+and a request's failure ends that request only.
 """
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from time import monotonic
+from typing import Final
 
 import torch
 
-from generation.engine.catalog import resolve_sampler
-from generation.engine.decoding import picture_decode
-from generation.engine.devices import device_resolve, dtype_resolve, memory_retry
+from generation.engine.conditioning import Conditioner
+from generation.engine.devices import device_resolve, dtype_resolve
 from generation.engine.errors import EngineError
-from generation.engine.model_cache import ModelCache, cache_key
-from generation.engine.preparation import Preparer
-from generation.engine.preview import painter_for
-from generation.engine.prompts import read_prompts
+from generation.engine.model_cache import ModelCache
 from generation.engine.rows import BUCKETS
 from generation.engine.run import Run
+from generation.engine.scripts import Desk, Want, script_for
 from generation.engine.spec import (
     EngineConfig,
     EngineStats,
-    GenerationRequest,
     GenerationResult,
     Predicate,
     ProgressCallback,
+    Request,
 )
 from generation.engine.ticker import Ticker
 
@@ -60,7 +58,7 @@ class StepEngine:
 
     def submit(
         self,
-        request: GenerationRequest,
+        request: Request,
         *,
         on_progress: ProgressCallback | None = None,
         is_cancelled: Predicate | None = None,
@@ -105,7 +103,7 @@ class StepEngine:
         )
 
     def resident(self) -> tuple[str, ...]:
-        """Digests (or paths, where no digest is known) of the loaded checkpoints, most recently used last."""
+        """Digests (or paths, where no digest is known) of the loaded models, most recently used last."""
         return self.stats().resident
 
     def close(self, timeout: float = 10.0) -> None:
@@ -166,27 +164,29 @@ class _Floor:
     """What the device thread works with: the running requests and the machinery that moves them on."""
 
     def __init__(self, config: EngineConfig, device: torch.device, nudge: Callable[[], None]) -> None:
+        self.config = config
         self.device = device
         self.dtype = dtype_resolve(config.precision, device)
         self.cache = ModelCache(device=device, dtype=self.dtype, limit=config.cache_bytes, loaded=nudge)
         self.ticker = Ticker(config, self.cache)
         self.runs: list[Run] = []
-        self._preparer = Preparer(device)
+        self._conditioner = Conditioner()
+        self._desks: dict[Run, Desk] = {}
 
     @property
     def busy(self) -> bool:
         """Whether there is work beyond waiting for a model."""
-        return self.cache.settled or any(run.prepared for run in self.runs)
+        return self.cache.settled or any(run.want is not Want.MODEL for run in self.runs)
 
     def go_round(self) -> None:
         self.cache.settle()
         for run in self.runs:
             run.drop_if_cancelled()
-            with run.guarded("starting"):
-                self._start(run)
+            if (run.want is Want.ROWS and run.resting) or run.want in (None, Want.MODEL):
+                self._advance(run)
         self._sweep()
         self.ticker.tick(self.runs)
-        self._decode_one()
+        self._give_turn()
         self._sweep()
 
     def abandon(self, error: BaseException) -> None:
@@ -195,60 +195,47 @@ class _Floor:
             run.fail(error, "running")
         self._sweep()
 
-    def _start(self, run: Run) -> None:
-        """Ask for the run's model, and once it is there, turn the request into rows."""
-        if run.ended or run.prepared:
-            return
-        if run.model is None:
-            run.started = monotonic()
-            _refuse_unreadable(run.request)
-            key = cache_key(run.request.checkpoint)
-            self.cache.acquire(key, run.request.checkpoint)
-            run.model = key
-            run.report("loading")
-        checkpoint = self.cache.get(run.model)
-        if checkpoint is None or run.ended:
-            return
-        run.loaded = monotonic()
-        run.painter = painter_for(checkpoint)
-        model = run.model
-        run.rows = memory_retry(
-            lambda: self._preparer.rows(run, run.request, model, checkpoint), self.cache.evict_idle
-        )
-        run.report("denoising")
+    def _give_turn(self) -> None:
+        """One piece of work for the script that waits longest: running rows wait for one piece at most."""
+        waiting = [run for run in self.runs if run.want is Want.TURN]
+        if waiting:
+            self._advance(min(waiting, key=lambda run: run.waiting_since))
 
-    def _decode_one(self) -> None:
-        """Decode one picture of the run that waits longest: running rows wait for one picture at most."""
-        waiting = [run for run in self.runs if run.decoding]
-        if not waiting:
+    def _advance(self, run: Run) -> None:
+        if run.ended:
             return
-        run = min(waiting, key=lambda run: run.denoised)
-        with run.guarded("decoding"):
-            checkpoint = self.cache.get(run.model or "")
-            if checkpoint is None:
-                raise RuntimeError(f"a leased model is gone: {run.model}")
-            latents = run.rows[len(run.images)].latents
-            run.images.append(
-                memory_retry(lambda: picture_decode(checkpoint, latents), self.cache.evict_idle)
-            )
-            if len(run.images) == len(run.rows):
-                run.succeed(device=str(self.device), dtype=str(self.dtype).removeprefix("torch."))
+        with run.guarded(_DOING.get(run.want, "starting")):
+            if run.script is None:
+                run.script = script_for(self._desk(run), run.request)
+            outcome = run.advance()
+            if outcome is not None and not run.ended:
+                run.succeed(outcome, device=str(self.device), dtype=str(self.dtype).removeprefix("torch."))
+
+    def _desk(self, run: Run) -> Desk:
+        desk = self._desks[run] = Desk(
+            run=run,
+            config=self.config,
+            device=self.device,
+            dtype=self.dtype,
+            cache=self.cache,
+            conditioner=self._conditioner,
+        )
+        return desk
 
     def _sweep(self) -> None:
         """Forget runs that have ended and let go of their models."""
         for run in self.runs:
-            if run.ended and run.model is not None:
-                self.cache.release(run.model)
-                run.model = None
+            if run.ended and run in self._desks:
+                self._desks.pop(run).close()
         self.runs = [run for run in self.runs if not run.ended]
 
 
-def _refuse_unreadable(request: GenerationRequest) -> None:
-    """A name that nobody knows, or a prompt that nobody can read, must not cost a model load."""
-    resolve_sampler(request.sampler, request.schedule)
-    read_prompts(
-        request.prompt, request.negative_prompt, steps=request.steps, guidance_scale=request.guidance_scale
-    )
+_DOING: Final[Mapping[Want | None, str]] = {
+    Want.MODEL: "loading",
+    Want.ROWS: "denoising",
+    Want.TURN: "working on the picture",
+}
+"""What a script was at, for messages."""
 
 
 def _closed() -> EngineError:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from generation.engine.denoiser import Prediction, predict
 from generation.engine.devices import is_out_of_memory, memory_retry
 from generation.engine.model_cache import ModelCache
-from generation.engine.rows import BUCKETS, BatchKey, Prediction, Row, bucket_for, choose, predict
+from generation.engine.rows import BUCKETS, BatchKey, Row, bucket_for, choose
 from generation.engine.run import Run
 from generation.engine.spec import EngineConfig
 
@@ -30,7 +31,7 @@ class Ticker:
 
     def tick(self, runs: Sequence[Run]) -> bool:
         """Make one denoiser call for the group whose turn it is; False when there is nothing to denoise."""
-        owners = {row: run for run in runs for row in run.rows if not row.finished}
+        owners = {row: run for run in runs for row in run.rows if not row.resting}
         groups: dict[BatchKey, list[Row]] = {}
         for row in owners:
             groups.setdefault(row.key, []).append(row)

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import pytest
 import torch
 
-from generation.engine import checkpoints, step_engine
+from generation.engine import checkpoints
 from generation.engine.checkpoints.components import Checkpoint
 from generation.engine.decoding import picture_decode
+from generation.engine.scripts import painting
 from generation.engine.spec import EngineConfig, GenerationRequest, ModelRef
 from generation.engine.step_engine import StepEngine
 from tests.engine.tiny import SIDE, tiny_folder, tiny_single_file, tiny_xl_folder, tiny_xl_single_file
@@ -96,11 +97,11 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
     """The latents of every picture that an engine decodes, in order; decoding itself is the real one."""
     latents: list[torch.Tensor] = []
 
-    def recording(checkpoint: Checkpoint, row: torch.Tensor) -> Any:
+    def recording(vae: Any, row: torch.Tensor) -> Any:
         latents.append(row.clone())
-        return picture_decode(checkpoint, row)
+        return picture_decode(vae, row)
 
-    monkeypatch.setattr(step_engine, "picture_decode", recording)
+    monkeypatch.setattr(painting, "picture_decode", recording)
     return latents
 
 

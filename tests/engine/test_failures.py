@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from generation.engine import step_engine
+from generation.engine.denoiser import Prediction
 from generation.engine.errors import EngineError, GenerationCancelled
-from generation.engine.rows import Prediction, Row
+from generation.engine.rows import Row
 from generation.engine.spec import GenerationResult, Progress
 from generation.engine.step_engine import StepEngine
 from tests.engine.conftest import TIMEOUT, Denoiser, MakeEngine, MakeRequest

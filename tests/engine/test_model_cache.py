@@ -12,7 +12,7 @@ import torch
 from generation.engine.checkpoints import load
 from generation.engine.errors import EngineError
 from generation.engine.lru import ByteLru
-from generation.engine.model_cache import ModelCache, cache_key
+from generation.engine.model_cache import CHECKPOINT, ModelCache, ModelKind, cache_key
 from generation.engine.spec import ModelRef
 from generation.engine.step_engine import StepEngine
 from tests.engine.conftest import TIMEOUT, MakeEngine, MakeRequest
@@ -33,17 +33,18 @@ def size(models: list[Path]) -> int:
 class Watched:
     """A cache, and a way to wait for its reading thread."""
 
-    def __init__(self, limit: int, **values: Any) -> None:
+    def __init__(self, limit: int, kind: ModelKind[Any] = CHECKPOINT) -> None:
         self._loaded = threading.Event()
+        self._kind = kind
         self.cache = ModelCache(
-            device=torch.device("cpu"), dtype=torch.float32, limit=limit, loaded=self._loaded.set, **values
+            device=torch.device("cpu"), dtype=torch.float32, limit=limit, loaded=self._loaded.set
         )
 
     def take(self, path: Path) -> str:
         ref = ModelRef(path=path)
-        key = cache_key(ref)
+        key = cache_key(ref, self._kind.name)
         self._loaded.clear()
-        self.cache.acquire(key, ref)
+        self.cache.acquire(key, ref, self._kind)
         if self.cache.get(key) is None:
             assert self._loaded.wait(TIMEOUT)
             self.cache.settle()
@@ -106,7 +107,7 @@ def test_running_out_of_memory_while_loading_evicts_and_tries_once_more(models: 
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return self
 
-    watched = Watched(10, load=lambda *_: Crowded())
+    watched = Watched(10, ModelKind("crowded", lambda *_: Crowded()))
     key = watched.take(models[0])
     assert watched.cache.get(key) is not None
     assert len(moves) == 2
@@ -116,7 +117,7 @@ def test_a_model_that_never_fits_is_explained(models: list[Path]) -> None:
     def too_large(*_: object) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    watched = Watched(10, load=too_large)
+    watched = Watched(10, ModelKind("giant", too_large))
     key = watched.take(models[0])
     with pytest.raises(EngineError) as caught:
         watched.cache.get(key)
@@ -133,6 +134,11 @@ def test_the_key_is_the_digest_or_changes_with_the_content(tmp_path: Path) -> No
     before = cache_key(unknown)
     file.write_bytes(b"22")
     assert cache_key(unknown) != before
+
+
+def test_one_file_as_two_kinds_is_two_entries(tmp_path: Path) -> None:
+    ref = ModelRef(path=tmp_path, digest="abc")
+    assert cache_key(ref, "lora") == "lora:abc" != cache_key(ref)
 
 
 def test_resident_tells_digests(engine: StepEngine, make_request: MakeRequest) -> None:

@@ -126,14 +126,16 @@ XL_MODEL_INDEX: Final[dict[str, Any]] = {
 }
 
 
-def tiny_folder(path: Path, *, seed: int = 0, prediction_type: str = "epsilon") -> Path:
+def tiny_folder(
+    path: Path, *, seed: int = 0, prediction_type: str = "epsilon", unet: dict[str, Any] = UNET_CONFIG
+) -> Path:
     """Write the checkpoint as a diffusers folder at ``path`` (made if missing) and return it.
 
     The same ``seed`` gives the same weights; the global random state is left as it was.
     """
     vocabulary_size = tiny_tokenizer(path / "tokenizer")
     with _seeded(seed):
-        _save_denoiser(path, UNET_CONFIG, VAE_CONFIG)
+        _save_denoiser(path, unet, VAE_CONFIG)
         _save_text_encoder(path / "text_encoder", TEXT_CONFIG, vocabulary_size, spread=10.0)
     _write_json(
         path / "scheduler/scheduler_config.json", SCHEDULER_CONFIG | {"prediction_type": prediction_type}

@@ -86,13 +86,14 @@ def native_size(unet_config: Mapping[str, Any], vae_config: Mapping[str, Any]) -
 def require_text_to_image(
     path: Path, unet_config: Mapping[str, Any], scheduler_config: Mapping[str, Any]
 ) -> None:
-    """Raise ``EngineError("model_unsupported")`` for U-Nets that want more than noise, a time and a text.
+    """Raise ``EngineError("model_unsupported")`` for U-Nets that want what no request gives.
 
-    Those are inpainting (9 channels) and editing (8), and U-Nets of another noise schedule.
+    Inpainting U-Nets (9 channels) see a mask and a picture too, which every request can be given. Refused are
+    editing U-Nets (8) and those of another noise schedule.
     """
     channels = unet_config.get("in_channels", 4)
-    if channels != 4:
-        raise unsupported(path, f"its U-Net wants {channels} input channels, a text-to-image model 4")
+    if channels not in (4, 9):
+        raise unsupported(path, f"its U-Net wants {channels} input channels, not 4 or 9")
     scheduler = str(scheduler_config.get("_class_name"))
     if scheduler.startswith(("EDM", "FlowMatch")):
         raise unsupported(path, f"its noise schedule is of another kind ({scheduler})")

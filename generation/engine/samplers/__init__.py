@@ -59,11 +59,13 @@ def build_sampler(  # noqa: PLR0913 - all that a row's way depends on, by name
     seed: int,
     width: int = 0,
     height: int = 0,
+    skip: int = 0,
 ) -> Sampler:
     """A fresh sampler for one row.
 
-    ``steps`` is 1 or more. ``scheduler_config`` is the checkpoint's ``scheduler_config.json``, of which
-    betas, prediction type, timestep spacing and the like are honoured. ``seed`` is the row's, for noise that
+    ``steps`` is 1 or more, of which the first ``skip`` (fewer than all) are left out. ``scheduler_config`` is
+    the checkpoint's ``scheduler_config.json``, of which betas, prediction type, timestep spacing and the like
+    are honoured. ``seed`` is the row's, for noise that
     is not drawn from the generator given to ``step``. ``width`` and ``height`` are in pixels; Stable
     Diffusion's schedules do not depend on them. Raises ``EngineError`` for names that ``resolve_sampler``
     does not know and for checkpoints that predict something else than noise, velocity or the picture.
@@ -72,9 +74,11 @@ def build_sampler(  # noqa: PLR0913 - all that a row's way depends on, by name
     config = complete_config(scheduler_config)
     levels = NoiseLevels.from_config(config)
     if name not in _OWN:
-        return library_sampler(name, schedule, steps=steps, config=config, levels=levels, seed=seed)
+        return library_sampler(
+            name, schedule, steps=steps, config=config, levels=levels, seed=seed, skip=skip
+        )
     own = _OWN[name]
-    sigmas = _own_sigmas(name, schedule, levels, steps, config)
+    sigmas = _own_sigmas(name, schedule, levels, steps, config)[skip:]
     # Where the first level is not the noisiest one, diffusers counts the signal in. So does DDIM everywhere.
     spaced_short = schedule == "uniform" and levels.timestep_spacing == "leading"
     with_signal = spaced_short or own.algorithm is ddim_cfgpp

@@ -20,8 +20,8 @@ from generation.engine.samplers.scheduler_sampler import SchedulerSampler
 class DpmppSdeSampler(SchedulerSampler):
     """For one row, whose tree grows from the row's seed."""
 
-    def __init__(self, scheduler: Any, levels: NoiseLevels, *, seed: int) -> None:
-        super().__init__(scheduler, levels, variance_exploding=True)
+    def __init__(self, scheduler: Any, levels: NoiseLevels, *, seed: int, skip: int = 0) -> None:
+        super().__init__(scheduler, levels, variance_exploding=True, skip=skip)
         self._seed = seed
 
     def step(

@@ -101,10 +101,19 @@ LIBRARY: Final[dict[str, LibrarySampler]] = {
 }
 
 
-def library_sampler(
-    name: str, schedule: str, *, steps: int, config: Mapping[str, Any], levels: NoiseLevels, seed: int
+def library_sampler(  # noqa: PLR0913 - as build_sampler
+    name: str,
+    schedule: str,
+    *,
+    steps: int,
+    config: Mapping[str, Any],
+    levels: NoiseLevels,
+    seed: int,
+    skip: int = 0,
 ) -> SchedulerSampler:
-    """Build one for a row. ``config`` is a completed scheduler config, the names are canonical."""
+    """Build one for a row, without its first ``skip`` steps. ``config`` is a completed scheduler config, the
+    names are canonical.
+    """
     entry = LIBRARY[name]
     options = {**_training_options(entry.scheduler_class, config, levels), **entry.options}
     if name == "LCM":
@@ -120,8 +129,8 @@ def library_sampler(
         options["timestep_spacing"] = "linspace"
         scheduler = _scheduled(entry.scheduler_class, options, levels, schedule=schedule, steps=steps)
     if name == "DPM++ SDE":
-        return DpmppSdeSampler(scheduler, levels, seed=seed)
-    return SchedulerSampler(scheduler, levels, variance_exploding=entry.variance_exploding)
+        return DpmppSdeSampler(scheduler, levels, seed=seed, skip=skip)
+    return SchedulerSampler(scheduler, levels, variance_exploding=entry.variance_exploding, skip=skip)
 
 
 def _training_options(

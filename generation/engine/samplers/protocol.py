@@ -69,6 +69,13 @@ class Sampler(Protocol):
         """True when the last step's ``prev_sample`` is the result."""
         ...
 
+    def noised(self, clean: Tensor, noise: Tensor) -> Tensor:
+        """Clean latents with ``noise`` at the level of the coming call: where ``x`` would be for them.
+
+        Both are [1, 4, h, w] in fp32. Before the first call this is how a picture is started from.
+        """
+        ...
+
     def scale_model_input(self, sample: Tensor, timestep: Tensor | float) -> Tensor:
         """The denoiser's input for ``x``, of about unit variance. Call it once before each step."""
         ...

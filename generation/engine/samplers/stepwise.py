@@ -105,6 +105,9 @@ class StepwiseSampler:
     def finished(self) -> bool:
         return self._finished
 
+    def noised(self, clean: Tensor, noise: Tensor) -> Tensor:
+        return clean + self._asked[self._calls] * noise
+
     def scale_model_input(self, sample: Tensor, timestep: Tensor | float) -> Tensor:
         return sample / math.sqrt(self._asked[self._calls] ** 2 + 1)
 

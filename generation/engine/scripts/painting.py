@@ -1,0 +1,145 @@
+"""One pass: rows are made, denoised and decoded."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from generation.engine.catalog import resolve_sampler
+from generation.engine.conditioning import Conditioning
+from generation.engine.decoding import picture_decode
+from generation.engine.model_cache import CHECKPOINT, cache_key
+from generation.engine.preview import painter_for
+from generation.engine.rows import BatchKey, Row
+from generation.engine.samplers import Sampler, build_sampler
+from generation.engine.scripts.beginnings import Beginning
+from generation.engine.scripts.script import Desk, Step
+from generation.engine.scripts.steering import steer
+from generation.engine.spec import GenerationRequest
+from generation.engine.techniques import Technique
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from generation.engine.checkpoints.components import Checkpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Studio:
+    """What a request paints with. Held until its run ends."""
+
+    key: str
+    """The checkpoint's in the model cache."""
+    checkpoint: "Checkpoint"
+    vae: Any
+    """An ``AutoencoderKL``: the request's, or the checkpoint's own."""
+
+    @property
+    def scale(self) -> int:
+        """Pixels per latent cell on a side."""
+        return 1 << (len(self.vae.config["block_out_channels"]) - 1)
+
+    @property
+    def channels(self) -> int:
+        """Of the latents."""
+        return int(self.vae.config.get("latent_channels", 4))
+
+
+def studio_open(desk: Desk, request: GenerationRequest) -> Step[Studio]:
+    """Load what every pass of the request needs. Raises ``EngineError``."""
+    checkpoint = yield from desk.model(CHECKPOINT, request.checkpoint)
+    desk.run.painter = painter_for(checkpoint)
+    return Studio(key=cache_key(request.checkpoint), checkpoint=checkpoint, vae=checkpoint.vae)
+
+
+def rows_denoise(
+    desk: Desk,
+    studio: Studio,
+    request: GenerationRequest,
+    beginning: Beginning,
+    *,
+    hires_base: int | None = None,
+) -> Step[list[Row]]:
+    """One row per picture, from its beginning to its last step. ``hires_base`` are the first pass's steps,
+    in its second one: the prompt's schedule goes on from there.
+    """
+    steps = request.steps - beginning.skip
+    techniques = yield from steer(desk, studio.checkpoint, request)
+    conditioning = desk.attempt(
+        lambda: desk.conditioner.encode(
+            studio.key, studio.checkpoint, request, steps=steps, hires_base=hires_base
+        )
+    )
+    easel = _Easel(desk, studio, request, conditioning, techniques)
+    rows = desk.attempt(
+        lambda: [easel.row(beginning, index, seed) for index, seed in enumerate(request.seeds)]
+    )
+    yield from desk.denoise(rows)
+    return rows
+
+
+def rows_decode(desk: Desk, studio: Studio, rows: Sequence[Row]) -> "Step[list[Image]]":
+    """The rows' pictures, a turn each."""
+    images: list[Image] = []
+    for row in rows:
+        yield from desk.turn()
+        with ExitStack() as stack:
+            for technique in row.techniques:
+                stack.enter_context(technique.decoding(studio.vae))
+            images.append(desk.attempt(lambda row=row: picture_decode(studio.vae, row.latents)))  # type: ignore[misc]
+    return images
+
+
+@dataclass(frozen=True, slots=True)
+class _Easel:
+    """What all rows of a pass have in common."""
+
+    desk: Desk
+    studio: Studio
+    request: GenerationRequest
+    conditioning: Conditioning
+    techniques: tuple[Technique, ...]
+
+    def row(self, beginning: Beginning, index: int, seed: int) -> Row:
+        """The row of the picture with this index."""
+        sampler = self._sampler(seed, skip=beginning.skip)
+        generator = torch.Generator("cpu").manual_seed(seed)
+        opening = beginning.open(index, sampler, generator)
+        techniques = (*self.techniques, *opening.techniques)
+        return Row(
+            owner=self.desk.run,
+            key=self._key(techniques),
+            sampler=sampler,
+            generator=generator,
+            latents=opening.latents,
+            guidance=self.request.guidance_scale,
+            conditioning=self.conditioning,
+            techniques=techniques,
+        )
+
+    def _sampler(self, seed: int, *, skip: int) -> Sampler:
+        name, schedule = resolve_sampler(self.request.sampler, self.request.schedule)
+        return build_sampler(
+            name,
+            schedule,
+            steps=self.request.steps,
+            scheduler_config=self.studio.checkpoint.scheduler_config,
+            width=self.request.width,
+            height=self.request.height,
+            seed=seed,
+            skip=skip,
+        )
+
+    def _key(self, techniques: tuple[Technique, ...]) -> BatchKey:
+        return BatchKey(
+            checkpoint=self.studio.key,
+            width=self.request.width,
+            height=self.request.height,
+            guided=self.conditioning.guided,
+            parts=self.conditioning.parts,
+            chunks=self.conditioning.chunks,
+            techniques=tuple(technique.key for technique in techniques),
+            extra_places=sum(technique.extra_places for technique in techniques),
+        )

@@ -1,0 +1,35 @@
+"""What steers a pass besides its prompts: from a request's fields to techniques.
+
+A new technique is a file in ``generation.engine.techniques``, and one function here that makes it where the
+request asks for it. Such a function may load models and take turns for device work; it is called once per
+pass, with the request of that pass and so with its size.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from generation.engine.scripts.script import Desk, Step
+from generation.engine.spec import GenerationRequest
+from generation.engine.techniques import Technique, Tiling
+
+if TYPE_CHECKING:
+    from generation.engine.checkpoints.components import Checkpoint
+
+Steer = Callable[[Desk, "Checkpoint", GenerationRequest], Step[list[Technique]]]
+
+
+def steer(desk: Desk, checkpoint: "Checkpoint", request: GenerationRequest) -> Step[tuple[Technique, ...]]:
+    """The techniques that all rows of a pass share, in a fixed order. Raises ``EngineError``."""
+    made: list[Technique] = []
+    for make in STEERS:
+        made += yield from make(desk, checkpoint, request)
+    return tuple(made)
+
+
+def _tiling(_desk: Desk, _checkpoint: "Checkpoint", request: GenerationRequest) -> Step[list[Technique]]:
+    yield from ()
+    return [Tiling()] if request.tiling else []
+
+
+STEERS: Final[tuple[Steer, ...]] = (_tiling,)
+"""Called in this order."""
