@@ -3,6 +3,7 @@
 from models_hub.inspection.findings import (
     NATIVE_SIZES,
     PICKLE_SUFFIXES,
+    TORCH_SUFFIXES,
     Inspection,
     pickle_refused,
 )
@@ -12,6 +13,7 @@ from models_hub.inspection.single_files import file_inspect
 __all__ = [
     "NATIVE_SIZES",
     "PICKLE_SUFFIXES",
+    "TORCH_SUFFIXES",
     "Inspection",
     "file_inspect",
     "folder_inspect",

@@ -13,6 +13,9 @@ Format = ModelFile.Format
 Variant = ModelFile.Variant
 
 PICKLE_SUFFIXES: Final = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle"})
+TORCH_SUFFIXES: Final = frozenset({".pt", ".pth", ".bin"})
+"""Pickles that may hold a small model of one of the ``TORCH_KINDS``, many of which exist in no other form."""
+TORCH_KINDS: Final = frozenset({Kind.UPSCALER, Kind.FACE_RESTORER, Kind.EMBEDDING})
 NATIVE_SIZES: Final[Mapping[Family, int]] = {
     Family.SD15: 512, Family.SDXL: 1024, Family.SD3: 1024, Family.FLUX: 1024, Family.UNKNOWN: 512,
 }  # fmt: skip
@@ -78,6 +81,7 @@ def pickle_refused(name: str) -> PortalError:
     return PortalError(
         "unsafe_format",
         f"{name[:80]} is a pickle: loading one can run any program, so it is never opened.",
-        hint="Get the model as .safetensors.",
+        hint="Get the model as .safetensors. Upscalers, face restorers and embeddings may be .pt or .pth "
+        "files too, where they hold weights alone.",
         status=422,
     )

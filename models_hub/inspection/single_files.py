@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Final
 
+from models_hub import torch_files
 from models_hub.inspection import metadata
 from models_hub.inspection.findings import (
     NATIVE_SIZES,
     PICKLE_SUFFIXES,
+    TORCH_KINDS,
+    TORCH_SUFFIXES,
     Family,
     Format,
     Inspection,
@@ -26,6 +29,7 @@ from models_hub.inspection.layouts import (
 )
 from models_hub.inspection.layouts.layout import Layout
 from models_hub.safetensors_header import SafetensorsHeader, header_read
+from sdweb.errors import PortalError
 
 LAYOUTS: Final = (
     controlnet.LAYOUT,
@@ -44,19 +48,37 @@ LAYOUTS: Final = (
 def file_inspect(path: Path) -> Inspection:
     """Recognise a single file.
 
-    Raises ``PortalError`` ``unsafe_format`` (a pickle), ``broken_file`` or ``unknown_model_type``;
-    ``OSError`` passes.
+    Raises ``PortalError`` ``unsafe_format`` (a pickle that is or could be a program), ``broken_file`` or
+    ``unknown_model_type``; ``OSError`` passes.
     """
-    if path.suffix.lower() in PICKLE_SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix in TORCH_SUFFIXES:
+        return _torch_inspect(path)
+    if suffix in PICKLE_SUFFIXES:
         raise pickle_refused(path.name)
-    header = header_read(path)
+    return _tensors_inspect(header_read(path), Format.SAFETENSORS)
+
+
+def _torch_inspect(path: Path) -> Inspection:
+    found = _tensors_inspect(torch_files.tensors_read(path), Format.TORCH)
+    if found.kind not in TORCH_KINDS:
+        raise PortalError(
+            "unsafe_format",
+            f"It is a {found.kind.label} in a pickle: of that kind .safetensors files alone are taken.",
+            hint="Get the model as .safetensors.",
+            status=422,
+        )
+    return found
+
+
+def _tensors_inspect(header: SafetensorsHeader, form: Format) -> Inspection:
     for layout in LAYOUTS:
         if layout.matches(header):
-            return _described(layout, header)
+            return _described(layout, header, form)
     raise unknown_model("Its tensors belong to no kind of model that the portal knows.")
 
 
-def _described(layout: Layout, header: SafetensorsHeader) -> Inspection:
+def _described(layout: Layout, header: SafetensorsHeader, form: Format) -> Inspection:
     family = layout.family(header)
     if family is Family.UNKNOWN:
         family = metadata.family_said(header.metadata, what=layout.kind.label)
@@ -64,7 +86,7 @@ def _described(layout: Layout, header: SafetensorsHeader) -> Inspection:
         kind=layout.kind,
         family=family,
         variant=layout.variant(header),
-        format=Format.SAFETENSORS,
+        format=form,
         native_size=metadata.native_size_said(header.metadata) or NATIVE_SIZES[family],
         trigger_words=metadata.trigger_words_said(header.metadata),
         description=metadata.description_said(header.metadata),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from models_hub.inspection import PICKLE_SUFFIXES, is_model_folder, pickle_refused
+from models_hub.inspection import PICKLE_SUFFIXES, TORCH_SUFFIXES, is_model_folder, pickle_refused
 from models_hub.models import ModelFile
 from models_hub.sources.findings import Candidate, Refusal, refusal
 
@@ -75,7 +75,7 @@ def _folder(path: Path, *, root: Path, depth: int) -> Iterator[Candidate | Refus
 
 def _file(path: Path, *, root: Path) -> Iterator[Candidate | Refusal]:
     suffix = path.suffix.lower()
-    if suffix == ".safetensors":
+    if suffix == ".safetensors" or suffix in TORCH_SUFFIXES:
         yield _take(path, root, name=path.stem)
     elif suffix in PICKLE_SUFFIXES:
         yield refusal(SOURCE, _relative(path, root), pickle_refused(path.name))

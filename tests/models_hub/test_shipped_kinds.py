@@ -160,12 +160,12 @@ def test_a_manifest_that_says_something_else_is_refused(
 def test_a_detector_in_the_models_folder_is_refused(
     release: dict[str, dict[str, Any]], library: Path, shipped: Path
 ) -> None:
-    (library / "face.pt").write_bytes((shipped / "face.pt").read_bytes())
+    (library / "face.pt").write_bytes((BUILTIN_ROOT / "detectors" / "face.pt").read_bytes())
     result = library_scan(builtin_root=shipped)
     assert [(one.source, one.path, one.code) for one in result.refused] == [
         ("folder", "face.pt", "unsafe_format")
     ]
-    assert "can run any program" in ScanIssue.objects.get().reason
+    assert "it imports ultralytics.nn.tasks" in ScanIssue.objects.get().reason
     assert ModelFile.objects.get(kind="detector").source == "builtin"
 
 
