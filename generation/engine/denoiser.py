@@ -1,7 +1,7 @@
 """One call of the denoiser for several rows, and what it says of each."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,7 +11,6 @@ import torch
 if TYPE_CHECKING:
     from generation.engine.checkpoints.components import Checkpoint
     from generation.engine.rows import Row
-    from generation.engine.techniques import Technique
 
 
 class Prediction(NamedTuple):
@@ -81,21 +80,13 @@ def predict(
     padding = bucket - len(rows)
     padded = [*rows, *[rows[0]] * padding]
     call = _call(checkpoint, padded, [*inputs, *[inputs[0]] * padding])
-    with patched(checkpoint, rows[0].techniques):
-        for peers in zip(*(row.techniques for row in padded), strict=True):
+    with ExitStack() as stack:
+        for peers in zip(*(row.joining for row in padded), strict=True):
+            stack.enter_context(peers[0].patched(call))
             peers[0].join(call, peers)
         output = call.run()
     by_row = zip(*(place.split(1) for place in output.chunk(call.places)), strict=True)
     return [row.composed(outputs) for row, outputs in zip(rows, by_row, strict=False)]
-
-
-@contextmanager
-def patched(checkpoint: "Checkpoint", techniques: Sequence["Technique"]) -> Iterator[None]:
-    """The denoiser as these techniques want it."""
-    with ExitStack() as stack:
-        for technique in techniques:
-            stack.enter_context(technique.patched(checkpoint))
-        yield
 
 
 def _call(checkpoint: "Checkpoint", rows: Sequence["Row"], inputs: Sequence[torch.Tensor]) -> DenoiserCall:

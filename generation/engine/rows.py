@@ -73,6 +73,11 @@ class Row:
     """The predicted picture's latents, from the last step that was asked for them."""
 
     @property
+    def joining(self) -> list[Technique]:
+        """The techniques that have a part in the denoiser's calls."""
+        return [technique for technique in self.techniques if technique.key is not None]
+
+    @property
     def total(self) -> int:
         """Denoiser calls from start to end; a guess while an adaptive sampler runs."""
         return max(self.step, len(self.sampler.timesteps))

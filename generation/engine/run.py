@@ -170,7 +170,7 @@ class Run:
         if self.on_progress is None or self.ended:
             return
         step = self.passed + self.portion.done + min((row.step for row in self.rows), default=0)
-        planned = self.rows[0].total if self.rows else getattr(self.request, "steps_planned", 0)
+        planned = self.rows[0].total if self.rows else 0
         total = self.passed + self.portion.total + self.ahead + planned
         with self.guarded("reporting progress"):
             self.on_progress(Progress(step=step, total=total, status=status, preview=preview))

@@ -73,8 +73,8 @@ def spherical(low: torch.Tensor, high: torch.Tensor, share: float) -> torch.Tens
     """
     cosine = torch.dot(low.flatten() / low.norm(), high.flatten() / high.norm()).clamp(-1, 1)
     angle = torch.arccos(cosine)
-    if float(angle) < 1e-4:
-        return low + (high - low) * share
+    if float(angle) < 1e-4 or share in (0.0, 1.0):
+        return torch.lerp(low, high, share)
     return (torch.sin((1 - share) * angle) * low + torch.sin(share * angle) * high) / torch.sin(angle)
 
 

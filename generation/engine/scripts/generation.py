@@ -32,8 +32,8 @@ def generate(desk: Desk, request: GenerationRequest) -> Script:
     if init is not None and init.strength == 0.0:
         picture = flattened(init.image)
         return Outcome(images=(picture,) * request.batch_size, seeds=request.seeds)
+    desk.run.ahead = request.steps + _steps_to_come(request)
     studio = yield from studio_open(desk, request)
-    desk.run.ahead = _steps_to_come(request)
     painted = yield from paint(desk, studio, request)
     return painted
 
@@ -44,6 +44,7 @@ def paint(desk: Desk, studio: Studio, request: GenerationRequest) -> Step[Outcom
     if request.init is not None:
         canvas = canvas_for(request.init, request.width, request.height)
     beginning = yield from _begin(desk, studio, request, canvas)
+    desk.run.ahead = _steps_to_come(request)
     rows = yield from rows_denoise(desk, studio, request, beginning)
     calls, buckets = rows[0].total, _buckets(rows)
     if request.hires is not None:

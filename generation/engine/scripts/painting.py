@@ -140,6 +140,6 @@ class _Easel:
             guided=self.conditioning.guided,
             parts=self.conditioning.parts,
             chunks=self.conditioning.chunks,
-            techniques=tuple(technique.key for technique in techniques),
+            techniques=tuple(technique.key for technique in techniques if technique.key is not None),
             extra_places=sum(technique.extra_places for technique in techniques),
         )

@@ -19,7 +19,7 @@ from generation.engine.model_cache import ModelCache, ModelKind, cache_key
 from generation.engine.resident import Resident
 from generation.engine.rows import Row
 from generation.engine.run import Run
-from generation.engine.slices import Slices
+from generation.engine.slices import Portion, Slices
 from generation.engine.spec import EngineConfig, ModelRef, Status
 
 if TYPE_CHECKING:
@@ -102,12 +102,14 @@ class Desk:
 
     def slices(self, status: Status, work: Slices[T]) -> Step[T]:
         """Go through long work, a turn for each slice."""
+        portion = Portion(0, 0)
         try:
             while True:
                 yield Want.TURN
                 try:
                     portion = next(work)
                 except StopIteration as end:
+                    self.run.proceed(Portion(portion.total, portion.total))
                     value: T = end.value
                     return value
                 self.run.proceed(portion)

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from generation.engine.scripts.script import Desk, Step
 from generation.engine.spec import GenerationRequest
-from generation.engine.techniques import Technique, Tiling
+from generation.engine.techniques import (
+    FreeUpscaling,
+    GuidanceRescale,
+    PerturbedAttention,
+    Technique,
+    Tiling,
+)
 
 if TYPE_CHECKING:
     from generation.engine.checkpoints.components import Checkpoint
@@ -31,5 +37,20 @@ def _tiling(_desk: Desk, _checkpoint: "Checkpoint", request: GenerationRequest) 
     return [Tiling()] if request.tiling else []
 
 
-STEERS: Final[tuple[Steer, ...]] = (_tiling,)
-"""Called in this order."""
+def _free_u(_desk: Desk, _checkpoint: "Checkpoint", request: GenerationRequest) -> Step[list[Technique]]:
+    yield from ()
+    return [FreeUpscaling(request.freeu)] if request.freeu else []
+
+
+def _guidance(_desk: Desk, _checkpoint: "Checkpoint", request: GenerationRequest) -> Step[list[Technique]]:
+    yield from ()
+    made: list[Technique] = []
+    if request.pag_scale > 0:
+        made.append(PerturbedAttention(request.pag_scale))
+    if request.cfg_rescale > 0:
+        made.append(GuidanceRescale(request.cfg_rescale))
+    return made
+
+
+STEERS: Final[tuple[Steer, ...]] = (_tiling, _free_u, _guidance)
+"""Called in this order. Guidance comes last: its rescaling is of what all others have come to."""

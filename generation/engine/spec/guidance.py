@@ -109,7 +109,7 @@ class FreeU:
 
     def __post_init__(self) -> None:
         for name in ("b1", "b2", "s1", "s2"):
-            limits.require_range(f"freeu.{name}", getattr(self, name), 0.0, 2.0)
+            limits.require_range(f"freeu.{name}", getattr(self, name), 0.01, 2.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

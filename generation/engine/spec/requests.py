@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
-    """One request for pictures: ``batch_size`` rows with the seeds ``seed, seed + 1, ...``.
+    """One request for pictures: ``batch_size`` rows with the seeds ``seeds``.
 
     Raises ``EngineError("invalid_request", field=...)`` when a value is out of range.
     """
@@ -87,7 +87,9 @@ class GenerationRequest:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """One seed per row; they wrap around at ``MAX_SEED``."""
+        """One seed per row; they wrap around at ``MAX_SEED``. Variations share one and count the other up."""
+        if self.variation is not None and self.variation.strength > 0:
+            return (self.seed,) * self.batch_size
         return tuple((self.seed + i) % (limits.MAX_SEED + 1) for i in range(self.batch_size))
 
 

@@ -5,8 +5,19 @@ A technique is an object per row. Rows share a denoiser call where their techniq
 object's own, and everything that changes the network itself belongs into the key.
 """
 
+from generation.engine.techniques.free_u import FreeUpscaling
+from generation.engine.techniques.guidance_rescale import GuidanceRescale
 from generation.engine.techniques.inpainting import InpaintChannels, MaskBlend
+from generation.engine.techniques.perturbed_attention import PerturbedAttention
 from generation.engine.techniques.technique import Technique
 from generation.engine.techniques.tiling import Tiling
 
-__all__ = ["InpaintChannels", "MaskBlend", "Technique", "Tiling"]
+__all__ = [
+    "FreeUpscaling",
+    "GuidanceRescale",
+    "InpaintChannels",
+    "MaskBlend",
+    "PerturbedAttention",
+    "Technique",
+    "Tiling",
+]

@@ -1,6 +1,6 @@
 """Inpainting: with any denoiser by blending, or with one that was trained to see the mask."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -25,11 +25,6 @@ class MaskBlend(Technique):
     """The picture's latents, ``[1, c, h, w]``."""
     noise: torch.Tensor
 
-    @property
-    def key(self) -> None:
-        """Nothing in the call itself differs."""
-        return None
-
     def stepped(self, row: "Row") -> None:
         kept = self.clean if row.finished else row.sampler.noised(self.clean, self.noise)
         row.latents = (1 - self.mask) * kept + self.mask * row.latents
@@ -43,6 +38,10 @@ class InpaintChannels(Technique):
     """``[1, 1, h, w]``, 1 where the picture is made anew."""
     masked: torch.Tensor
     """``[1, 4, h, w]``."""
+
+    @property
+    def key(self) -> Hashable:
+        return "inpainting channels"
 
     def join(self, call: "DenoiserCall", peers: Sequence[Self]) -> None:
         more = torch.cat([torch.cat([peer.mask, peer.masked], dim=1) for peer in peers])

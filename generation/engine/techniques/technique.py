@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import torch
 
 if TYPE_CHECKING:
-    from generation.engine.checkpoints.components import Checkpoint
     from generation.engine.denoiser import DenoiserCall, Prediction
     from generation.engine.rows import Row
 
@@ -24,12 +23,14 @@ class Technique:
 
     @property
     def key(self) -> Hashable:
-        """Rows share a call only where the keys of their techniques are equal, one by one."""
-        return type(self).__name__
+        """Rows share a call only where the keys of their techniques are equal, one by one. None: it has no
+        part in the call itself (neither ``patched`` nor ``join``), and rows without it may share one too.
+        """
+        return None
 
-    def patched(self, checkpoint: "Checkpoint") -> AbstractContextManager[None]:
+    def patched(self, call: "DenoiserCall") -> AbstractContextManager[None]:
         """What the denoiser is during a call of rows with this key."""
-        del checkpoint
+        del call
         return nullcontext()
 
     def decoding(self, vae: torch.nn.Module) -> AbstractContextManager[None]:

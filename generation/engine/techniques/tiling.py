@@ -1,6 +1,6 @@
 """Seamless pictures: every convolution sees the opposite border beyond the border."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -9,14 +9,18 @@ import torch
 from generation.engine.techniques.technique import Technique
 
 if TYPE_CHECKING:
-    from generation.engine.checkpoints.components import Checkpoint
+    from generation.engine.denoiser import DenoiserCall
 
 
 class Tiling(Technique):
     """Circular padding in the denoiser and in the VAE, as A1111's "Tiling"."""
 
-    def patched(self, checkpoint: "Checkpoint") -> AbstractContextManager[None]:
-        return _circular(checkpoint.unet)
+    @property
+    def key(self) -> Hashable:
+        return "tiling"
+
+    def patched(self, call: "DenoiserCall") -> AbstractContextManager[None]:
+        return _circular(call.checkpoint.unet)
 
     def decoding(self, vae: torch.nn.Module) -> AbstractContextManager[None]:
         return _circular(vae)
