@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -35,6 +35,11 @@ class Beginning(Protocol):
     @property
     def skip(self) -> int:
         """Steps of the schedule that are left out."""
+        ...
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether a part of the picture is kept."""
         ...
 
     def open(self, index: int, sampler: Sampler, generator: torch.Generator) -> Opening:
@@ -84,6 +89,7 @@ class FromNoise:
 
     noise: Noise
     skip: int = 0
+    is_masked: ClassVar[bool] = False
 
     def open(self, index: int, sampler: Sampler, generator: torch.Generator) -> Opening:
         return Opening(self.noise.draw(index, generator) * sampler.init_noise_sigma)
@@ -96,6 +102,7 @@ class FromLatents:
     latents: Sequence[torch.Tensor]
     noise: Noise
     skip: int
+    is_masked: ClassVar[bool] = False
 
     def open(self, index: int, sampler: Sampler, generator: torch.Generator) -> Opening:
         return Opening(sampler.noised(self.latents[index], self.noise.draw(index, generator)))
@@ -146,6 +153,10 @@ class FromPicture:
     pure_noise: bool = False
     """Begin from noise alone: inpainting at full strength."""
 
+    @property
+    def is_masked(self) -> bool:
+        return bool(self.masks)
+
     def open(self, index: int, sampler: Sampler, generator: torch.Generator) -> Opening:
         place = index % len(self.pictures)
         if not self.masks:
@@ -192,6 +203,12 @@ def masked_pixels(canvas: "Canvas") -> torch.Tensor:
         raise ValueError("a canvas without a mask has no hole")
     hole = torch.from_numpy(np.asarray(canvas.mask, dtype=np.float32) / 255.0)[None, None] >= 0.5
     return pixels_of(canvas.picture) * ~hole
+
+
+def unmasked(vae: Any, width: int, height: int) -> Technique:
+    """For a denoiser that sees the mask, where there is none: all of a grey picture is to be painted."""
+    grey = picture_encode(vae, torch.zeros(1, 3, height, width))
+    return InpaintChannels(torch.ones_like(grey.mean[:, :1]), (grey.mean - grey.shift) * grey.scale)
 
 
 def noise_for(request: GenerationRequest, channels: int, scale: int, device: torch.device) -> Noise:

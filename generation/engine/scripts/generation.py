@@ -4,56 +4,30 @@ from dataclasses import replace
 
 from generation.engine.catalog import resolve_sampler
 from generation.engine.prompts import read_prompts
-from generation.engine.rows import Row
-from generation.engine.scripts.beginnings import (
-    INPAINTING_CHANNELS,
-    Beginning,
-    Encoded,
-    FromNoise,
-    FromPicture,
-    latent_mask,
-    masked_pixels,
-    noise_for,
-    picture_encode,
-    pixels_of,
-    skipped_steps,
-)
-from generation.engine.scripts.canvas import Canvas, canvas_for, flattened
-from generation.engine.scripts.painting import Studio, rows_decode, rows_denoise, studio_open
-from generation.engine.scripts.script import Desk, Outcome, Script, Step
-from generation.engine.scripts.second_pass import second_pass
+from generation.engine.scripts.canvas import flattened
+from generation.engine.scripts.finishing import finish
+from generation.engine.scripts.painting import studio_open
+from generation.engine.scripts.passes import paint, steps_to_come
+from generation.engine.scripts.script import Desk, Outcome, Script
 from generation.engine.spec import GenerationRequest
 
 
 def generate(desk: Desk, request: GenerationRequest) -> Script:
     """txt2img, img2img, inpainting and outpainting, and what follows on them."""
     refuse_unreadable(request)
+    painted = yield from _pictures(desk, request)
+    images = yield from finish(desk, painted.images, request.postprocess, request=request)
+    return replace(painted, images=tuple(images))
+
+
+def _pictures(desk: Desk, request: GenerationRequest) -> Script:
     init = request.init
     if init is not None and init.strength == 0.0:
         picture = flattened(init.image)
         return Outcome(images=(picture,) * request.batch_size, seeds=request.seeds)
-    desk.run.ahead = request.steps + _steps_to_come(request)
+    desk.run.ahead = request.steps + steps_to_come(request)
     studio = yield from studio_open(desk, request)
-    painted = yield from paint(desk, studio, request)
-    return painted
-
-
-def paint(desk: Desk, studio: Studio, request: GenerationRequest) -> Step[Outcome]:
-    """The pictures of one request, without its steps after."""
-    canvas = None
-    if request.init is not None:
-        canvas = canvas_for(request.init, request.width, request.height)
-    beginning = yield from _begin(desk, studio, request, canvas)
-    desk.run.ahead = _steps_to_come(request)
-    rows = yield from rows_denoise(desk, studio, request, beginning)
-    calls, buckets = rows[0].total, _buckets(rows)
-    if request.hires is not None:
-        rows = yield from second_pass(desk, studio, request, rows)
-        buckets |= _buckets(rows)
-    images = yield from rows_decode(desk, studio, rows)
-    if canvas is not None and request.hires is None:
-        images = [canvas.finish(image) for image in images]
-    return Outcome(images=tuple(images), seeds=request.seeds, steps=calls, buckets=tuple(sorted(buckets)))
+    return (yield from paint(desk, studio, request))
 
 
 def refuse_unreadable(request: GenerationRequest) -> None:
@@ -71,47 +45,6 @@ def refuse_unreadable(request: GenerationRequest) -> None:
 def _samplers(request: GenerationRequest) -> list[tuple[str, str]]:
     own = [(request.sampler, request.schedule)]
     hires = request.hires
-    return (
-        own
-        if hires is None
-        else [*own, (hires.sampler or request.sampler, hires.schedule or request.schedule)]
-    )
-
-
-def _steps_to_come(request: GenerationRequest) -> int:
-    hires = request.hires
     if hires is None:
-        return 0
-    steps = hires.steps or request.steps
-    return steps - skipped_steps(steps, hires.strength)
-
-
-def _buckets(rows: list[Row]) -> set[int]:
-    return set().union(*(row.buckets for row in rows))
-
-
-def _begin(desk: Desk, studio: Studio, request: GenerationRequest, canvas: Canvas | None) -> Step[Beginning]:
-    """Where the first pass starts from; a picture is encoded in a turn of its own."""
-    noise = noise_for(request, studio.channels, studio.scale, desk.device)
-    init = request.init
-    if init is None or canvas is None:
-        return FromNoise(noise)
-    yield from desk.turn()
-    encoded = desk.attempt(lambda: picture_encode(studio.vae, pixels_of(canvas.picture)))
-    beginning = FromPicture(pictures=[encoded], noise=noise, skip=skipped_steps(request.steps, init.strength))
-    if canvas.mask is None:
-        return beginning
-    return replace(
-        beginning,
-        masks=[latent_mask(canvas.mask, studio.scale).to(desk.device)],
-        holes=(yield from _holes(desk, studio, canvas)),
-        fill=init.mask.fill if init.mask else "original",
-        pure_noise=init.strength >= 1.0,
-    )
-
-
-def _holes(desk: Desk, studio: Studio, canvas: Canvas) -> Step[list[Encoded]]:
-    if studio.checkpoint.unet.config["in_channels"] != INPAINTING_CHANNELS:
-        return []
-    yield from desk.turn()
-    return [desk.attempt(lambda: picture_encode(studio.vae, masked_pixels(canvas)))]
+        return own
+    return [*own, (hires.sampler or request.sampler, hires.schedule or request.schedule)]

@@ -14,7 +14,7 @@ from generation.engine.model_cache import CHECKPOINT, cache_key
 from generation.engine.preview import painter_for
 from generation.engine.rows import BatchKey, Row
 from generation.engine.samplers import Sampler, build_sampler
-from generation.engine.scripts.beginnings import Beginning
+from generation.engine.scripts.beginnings import INPAINTING_CHANNELS, Beginning, unmasked
 from generation.engine.scripts.script import Desk, Step
 from generation.engine.scripts.steering import steer
 from generation.engine.spec import GenerationRequest
@@ -42,6 +42,11 @@ class Studio:
         return 1 << (len(self.vae.config["block_out_channels"]) - 1)
 
     @property
+    def sees_masks(self) -> bool:
+        """Whether the denoiser has channels for a mask and the picture under it."""
+        return bool(self.checkpoint.unet.config["in_channels"] == INPAINTING_CHANNELS)
+
+    @property
     def channels(self) -> int:
         """Of the latents."""
         return int(self.vae.config.get("latent_channels", 4))
@@ -67,6 +72,9 @@ def rows_denoise(
     """
     steps = request.steps - beginning.skip
     techniques = yield from steer(desk, studio.checkpoint, request)
+    if studio.sees_masks and not beginning.is_masked:
+        yield from desk.turn()
+        techniques += (desk.attempt(lambda: unmasked(studio.vae, request.width, request.height)),)
     conditioning = desk.attempt(
         lambda: desk.conditioner.encode(
             studio.key, studio.checkpoint, request, steps=steps, hires_base=hires_base

@@ -75,8 +75,9 @@ class Desk:
         key = cache_key(ref, kind.name)
         run = self.run
         run.started = run.started or monotonic()
-        self.cache.acquire(key, ref, kind)
-        run.leases.append(key)
+        if key not in run.leases:
+            self.cache.acquire(key, ref, kind)
+            run.leases.append(key)
         model: R | None = self.cache.get(key)
         if model is None:
             run.report("loading")

@@ -17,6 +17,7 @@ from generation.engine.scripts.beginnings import (
     pixels_of,
     skipped_steps,
 )
+from generation.engine.scripts.enlarging import enlarge
 from generation.engine.scripts.painting import Studio, rows_decode, rows_denoise
 from generation.engine.scripts.script import Desk, Step
 from generation.engine.spec import (
@@ -24,6 +25,7 @@ from generation.engine.spec import (
     MAX_SIDE,
     GenerationRequest,
     HiresFix,
+    Upscale,
 )
 from generation.engine.spec.limits import invalid
 
@@ -104,5 +106,7 @@ def _begin(
 def _enlarged(desk: Desk, image: Image.Image, again: GenerationRequest, hires: HiresFix) -> Step[Image.Image]:
     """A picture at the second pass's size."""
     size = (again.width, again.height)
-    yield from desk.turn()
-    return image.resize(size, _PIXEL[str(hires.upscaler)])
+    if isinstance(hires.upscaler, str):
+        return image.resize(size, _PIXEL[hires.upscaler])
+    larger = yield from enlarge(desk, image, Upscale(model=hires.upscaler, scale=hires.scale))
+    return larger if larger.size == size else larger.resize(size, Image.Resampling.LANCZOS)

@@ -80,6 +80,8 @@ class GenerationRequest:
         limits.require_range("clip_skip", self.clip_skip, 0, limits.MAX_CLIP_SKIP)
         limits.require_range("pag_scale", self.pag_scale, 0.0, limits.MAX_PAG_SCALE)
         limits.require_range("cfg_rescale", self.cfg_rescale, 0.0, 1.0)
+        if self.hires is not None and self.init is not None:
+            raise limits.invalid("hires", "The hires fix is for pictures from noise; give the size instead.")
         limits.require_count("controlnet", len(self.controls), limits.MAX_CONTROL_UNITS)
         limits.require_count("ip_adapter", len(self.ip_adapters), limits.MAX_IP_ADAPTERS)
         limits.require_count("loras", len(self.loras), limits.MAX_LORAS)
