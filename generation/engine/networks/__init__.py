@@ -5,8 +5,21 @@ and ``Merged.applied`` puts those in place for the length of a ``with``; nothing
 ``embedding_load`` reads a textual inversion, and ``vectors_in_place`` lets a text encoder read it.
 """
 
+from generation.engine.networks.embedding_file import EmbeddingVectors, embedding_load
 from generation.engine.networks.lora_file import LoraFile, lora_load
 from generation.engine.networks.merged import Merged
 from generation.engine.networks.merging import NetworkUse, merge, set_key
+from generation.engine.networks.vectors import token_ids, vectors_in_place
 
-__all__ = ["LoraFile", "Merged", "NetworkUse", "lora_load", "merge", "set_key"]
+__all__ = [
+    "EmbeddingVectors",
+    "LoraFile",
+    "Merged",
+    "NetworkUse",
+    "embedding_load",
+    "lora_load",
+    "merge",
+    "set_key",
+    "token_ids",
+    "vectors_in_place",
+]

@@ -14,6 +14,7 @@ from generation.engine.checkpoints.header import PICKLE_SUFFIXES, corrupt, heade
 from generation.engine.checkpoints.tensors import weights_read
 from generation.engine.errors import EngineError
 from generation.engine.networks.algebra import is_complete
+from generation.engine.networks.errors import about
 from generation.engine.networks.keys import DENOISER, key_read
 from generation.engine.networks.layer import Layer
 
@@ -46,10 +47,14 @@ class LoraFile:
 def lora_load(path: Path) -> LoraFile:
     """Read a file on the CPU, in its own dtypes.
 
-    Raises ``EngineError`` with code ``model_missing``, ``model_unsafe``, ``model_corrupt`` or, for a file
-    that is something else, ``model_unsupported``.
+    Raises ``EngineError`` with field ``loras`` and code ``model_missing``, ``model_unsafe``,
+    ``model_corrupt`` or, for a file that is something else, ``model_unsupported``.
     """
-    tensors = dict(_tensors(weights_read(path)))
+    with about("loras"):
+        return LoraFile(path.stem, _layers(path, dict(_tensors(weights_read(path)))))
+
+
+def _layers(path: Path, tensors: Mapping[str, torch.Tensor]) -> dict[Place, Layer]:
     _require_finite(path, tensors)
     roles: defaultdict[Place, dict[str, torch.Tensor]] = defaultdict(dict)
     names: dict[Place, str] = {}
@@ -66,12 +71,11 @@ def lora_load(path: Path) -> LoraFile:
             "model_unsupported",
             f"{path.name} cannot be used: it is no LoRA or LyCORIS network.",
             hint="Choose a LoRA file as kohya's scripts, diffusers, peft or LyCORIS write them.",
-            field="loras",
         )
     for place, layer in layers.items():
         if place not in complete and not layer.tensors.keys() <= _UNFINISHED:
             raise corrupt(path, f"a part of its layer {layer.name} is missing")
-    return LoraFile(path.stem, complete)
+    return complete
 
 
 def _tensors(content: Mapping[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:

@@ -10,6 +10,12 @@ and which of them count at which step. ``escape`` makes any text plain. Whatever
 from generation.engine.prompts.attention import Emphasis, Segment, escape, parse_attention
 from generation.engine.prompts.chunks import CHUNK_TOKENS, Chunk, prompt_chunks
 from generation.engine.prompts.dynamic import Wildcards, expand, wildcard_values
+from generation.engine.prompts.embeddings import (
+    EmbeddingToken,
+    embedding_tokens,
+    named_in,
+    with_embeddings,
+)
 from generation.engine.prompts.networks import ExtraNetwork, HypernetworkUse, LoraUse
 from generation.engine.prompts.parsing import (
     ParsedPrompt,
@@ -26,6 +32,7 @@ from generation.engine.prompts.styles import Style, styles_apply, styles_extract
 __all__ = [
     "CHUNK_TOKENS",
     "Chunk",
+    "EmbeddingToken",
     "Emphasis",
     "ExtraNetwork",
     "HypernetworkUse",
@@ -37,8 +44,10 @@ __all__ = [
     "Segment",
     "Style",
     "Wildcards",
+    "embedding_tokens",
     "escape",
     "expand",
+    "named_in",
     "parse_attention",
     "parse_negative",
     "parse_prompt",
@@ -51,4 +60,5 @@ __all__ = [
     "styles_extract",
     "styles_read",
     "wildcard_values",
+    "with_embeddings",
 ]

@@ -12,21 +12,28 @@ CHUNK_TOKENS: Final = 75
 COMMA_BACKTRACK: Final = 20
 """A chunk that overflows is cut after a comma at most this many tokens back, so that no phrase is torn."""
 
-Token = int | tuple[int, ...]
-"""A token id, or the ids of one embedding of several vectors, which are never torn apart."""
+
+class Piece:
+    """What may stand in the place of a token id: immutable, with an equality of its own."""
+
+    __slots__ = ()
+
+
+Token = int | tuple[int | Piece, ...]
+"""A token id, or the pieces of one embedding, which are never torn apart."""
 Tokenize = Callable[[str], Sequence[Token]]
 """Text to token ids, without markers, of any length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Up to 75 token ids without markers and padding, and their weights."""
+    """Up to 75 tokens without markers and padding, and their weights."""
 
-    tokens: tuple[int, ...] = ()
+    tokens: tuple[int | Piece, ...] = ()
     weights: tuple[float, ...] = ()
 
-    def padded(self, *, bos: int, eos: int, pad: int) -> tuple[tuple[int, ...], tuple[float, ...]]:
-        """The 77 ids and weights that the text encoder sees; markers and padding weigh 1."""
+    def padded(self, *, bos: int, eos: int, pad: int) -> tuple[tuple[int | Piece, ...], tuple[float, ...]]:
+        """The 77 tokens and weights that the text encoder sees; markers and padding weigh 1."""
         missing = CHUNK_TOKENS - len(self.tokens)
         return (bos, *self.tokens, eos, *[pad] * missing), (1.0, *self.weights, *[1.0] * (missing + 1))
 
@@ -53,11 +60,11 @@ class _Filling:
     def __init__(self, comma: int | None, field: str) -> None:
         self._comma, self._field = comma, field
         self._chunks: list[Chunk] = []
-        self._tokens: list[int] = []
+        self._tokens: list[int | Piece] = []
         self._weights: list[float] = []
         self._last_comma: int | None = None
 
-    def add(self, ids: tuple[int, ...], weight: float) -> None:
+    def add(self, ids: tuple[int | Piece, ...], weight: float) -> None:
         if len(ids) > CHUNK_TOKENS:
             raise prompt_error(self._field, f"An embedding of {len(ids)} vectors; {CHUNK_TOKENS} fit.")
         if ids == (self._comma,):
