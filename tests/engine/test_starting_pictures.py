@@ -18,7 +18,7 @@ from tests.engine.conftest import TIMEOUT, MakeRequest
 from tests.engine.tiny import SCHEDULER_CONFIG, UNET_CONFIG, tiny_folder
 
 PROMPT, NEGATIVE, SEED = "a red fox", "a cat", 7
-SCHEDULERS = {
+SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "DDIM": ("DDIMScheduler", {}),
     "Euler": ("EulerDiscreteScheduler", {"timestep_spacing": "linspace"}),
     "Euler a": ("EulerAncestralDiscreteScheduler", {"timestep_spacing": "linspace"}),
