@@ -16,11 +16,14 @@ from sdweb.launcher.console import LaunchError, detail, step
 from sdweb.launcher.paths import CACHE, REQUIREMENTS, VENV, venv_bin
 from sdweb.launcher.shell import answer_of, clean_environment, one_at_a_time, run_reporting, succeeds
 
+# Installed after the rest and as they are; the file says why.
+_BARE = "gpu-bare"
+BARE_FLAGS = ("--no-deps", "--no-build-isolation", "--use-pep517")
 _INCLUDES = {
     "web": ("web",),
-    "gpu": ("web", "gpu"),
-    "embedded": ("web", "gpu", "embedded"),
-    "dev": ("web", "gpu", "embedded", "dev"),
+    "gpu": ("web", "gpu", _BARE),
+    "embedded": ("web", "gpu", _BARE, "embedded"),
+    "dev": ("web", "gpu", _BARE, "embedded", "training", "dev"),
     "node": ("node",),
 }
 _BIG_DOWNLOAD = re.compile(r"Downloading ([A-Za-z0-9_.]+?)-\d\S* \((\d{2,}\.\d MB|[\d.]+ GB)\)")
@@ -120,10 +123,16 @@ def _apt_install_venv() -> None:
 def _pip_install(requirement_set: str) -> None:
     if requirement_set not in ("web", "node"):
         detail("the first time this downloads about 3 GB (PyTorch with CUDA) and takes some minutes")
+    _pip_run(requirement_set)
+    if _BARE in _INCLUDES[requirement_set]:
+        _pip_run(_BARE, *BARE_FLAGS)
+
+
+def _pip_run(name: str, *flags: str) -> None:
     command: list[str | Path] = [
         venv_bin("python"), "-m", "pip", "install",
-        "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--prefer-binary",
-        "-r", REQUIREMENTS / f"{requirement_set}.txt", "-c", REQUIREMENTS / "constraints.txt",
+        "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--prefer-binary", *flags,
+        "-r", REQUIREMENTS / f"{name}.txt", "-c", REQUIREMENTS / "constraints.txt",
     ]  # fmt: skip
     failure = LaunchError(
         "The Python packages could not be installed.",

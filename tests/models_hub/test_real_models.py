@@ -108,7 +108,7 @@ def test_a_lora_that_diffusers_saved_is_recognised(tmp_path: Path) -> None:
 
 def test_upscalers_are_recognised(tmp_path: Path) -> None:
     from safetensors.torch import save_file
-    from spandrel.architectures import DAT, ESRGAN, Compact  # type: ignore[import-untyped] # has no types
+    from spandrel.architectures import DAT, ESRGAN, Compact
 
     networks: dict[str, Any] = {
         "compact": Compact.Compact(num_feat=8, num_conv=2, upscale=2),

@@ -190,7 +190,7 @@ class TestPythonEnvironment:
     def test_the_stamp_follows_the_requirements(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        for name in ("web", "gpu", "embedded", "constraints"):
+        for name in ("web", "gpu", "gpu-bare", "embedded", "constraints"):
             (tmp_path / f"{name}.txt").write_text(name)
         (tmp_path / "bin").mkdir()
         (tmp_path / "bin/python").write_text("")
@@ -198,10 +198,10 @@ class TestPythonEnvironment:
         monkeypatch.setattr(python_env, "VENV", tmp_path)
         monkeypatch.setattr(python_env, "venv_bin", lambda name: tmp_path / "bin" / name)
         assert not python_env.environment_ready("embedded")
-        digest = hashlib.sha256(b"webgpuembeddedconstraints").hexdigest()
+        digest = hashlib.sha256(b"webgpugpu-bareembeddedconstraints").hexdigest()
         (tmp_path / ".installed-embedded").write_text(digest)
         assert python_env.environment_ready("embedded")
-        (tmp_path / "gpu.txt").write_text("newer")
+        (tmp_path / "gpu-bare.txt").write_text("newer")
         assert not python_env.environment_ready("embedded")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from spandrel import ModelLoader  # type: ignore[import-untyped]
+from spandrel import ModelLoader
 
 from training.__main__ import DEMO
 from training.data.split import held_out_emoji, unseen_emoji

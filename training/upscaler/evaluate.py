@@ -36,7 +36,7 @@ class Score:
 
 def load(path: Path) -> nn.Module:
     """The network as spandrel makes it from the file, in float32 as a CPU wants it."""
-    from spandrel import ModelLoader  # type: ignore[import-untyped]
+    from spandrel import ModelLoader
 
     model: nn.Module = ModelLoader(device="cpu").load_from_file(path).model
     return model.float().eval()
