@@ -11,7 +11,7 @@ from typing import Final, get_args
 
 from generation.engine.catalog import SAMPLERS, SCHEDULES
 from generation.engine.errors import EngineError, GenerationCancelled
-from generation.engine.infotext import infotext_write
+from generation.engine.infotext import document_write, infotext_write, recipe_of
 from generation.engine.spec import (
     MAX_BATCH_SIZE,
     MAX_SEED,
@@ -125,10 +125,11 @@ def _save(output: Path, request: GenerationRequest, result: GenerationResult) ->
     for index, (image, seed) in enumerate(zip(result.images, result.seeds, strict=True), start=1):
         path = output if index == 1 else output.with_stem(f"{output.stem}-{index}")
         facts = PngInfo()
-        recipe = infotext_write(
+        infotext = infotext_write(
             request, seed=seed, model_hash="", model_name=request.checkpoint.name, version="sdweb"
         )
-        facts.add_itxt("parameters", recipe)
+        facts.add_itxt("parameters", infotext)
+        facts.add_text("recipe", document_write(recipe_of(request, seed=seed)))
         image.save(path, "PNG", pnginfo=facts)
         paths.append(path)
     return paths

@@ -11,10 +11,12 @@ from generation.engine.infotext.a1111 import Parameters, parameters_dict, parame
 from generation.engine.infotext.containers import texts_read
 from generation.engine.infotext.document import document_read, document_write
 from generation.engine.infotext.exif import exif_write
+from generation.engine.infotext.form import recipe_fields
+from generation.engine.infotext.pairs import step_pairs
 from generation.engine.infotext.reading import recipe_from_texts, recipe_read
 from generation.engine.infotext.recipe import Recipe, RecipeLora
 from generation.engine.infotext.units import unit_read, unit_write
-from generation.engine.infotext.writing import infotext_format, infotext_write, lora_hashes
+from generation.engine.infotext.writing import infotext_format, infotext_write, recipe_of
 
 __all__ = [
     "Parameters",
@@ -25,11 +27,13 @@ __all__ = [
     "exif_write",
     "infotext_format",
     "infotext_write",
-    "lora_hashes",
     "parameters_dict",
     "parameters_split",
+    "recipe_fields",
     "recipe_from_texts",
+    "recipe_of",
     "recipe_read",
+    "step_pairs",
     "texts_read",
     "unit_read",
     "unit_write",

@@ -9,7 +9,7 @@ from typing import Final
 
 from generation.engine.errors import EngineError
 from generation.engine.infotext.bounded import MAX_PARAMETERS_CHARACTERS, bad_metadata
-from generation.engine.infotext.recipe import Recipe, Source, real, sampling, whole
+from generation.engine.infotext.recipe import RECIPE_KEYS, Recipe, Source, real, sampling, whole
 from generation.engine.prompts import parse_attention
 from generation.engine.spec import MAX_PROMPT_LENGTH
 
@@ -46,12 +46,6 @@ _DEFAULTS: Final[dict[str, str]] = {
     "Refiner switch by sampling steps": "False",
 }
 """What a text means by not saying it."""
-
-_RECIPE_KEYS: Final = {
-    "Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model hash", "Model", "VAE",
-    "Clip skip", "Denoising strength",
-}  # fmt: skip
-"""What has a field of its own in a recipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +122,7 @@ def recipe_from_parameters(text: str) -> Recipe | None:
         # A1111 counts layers used from the end, so that 1 is all of them.
         clip_skip=None if used is None else max(0, used - 1),
         strength=real(values.get("Denoising strength")),
-        extra={key: value for key, value in pairs.items() if key not in _RECIPE_KEYS},
+        extra={key: value for key, value in pairs.items() if key not in RECIPE_KEYS},
     )
 
 

@@ -56,7 +56,8 @@ def document_read(text: str) -> Recipe | None:
         model_hash=text_of(values.get("model_hash")),
         vae=text_of(values.get("vae")),
         clip_skip=whole(values.get("clip_skip")),
-        strength=real(values.get("strength")),
+        # The portal's own says every field of the request, used or not.
+        strength=real(values.get("strength")) if values.get("image", True) else None,
         loras=tuple(_lora(mapping(one)) for one in items(values.get("loras"))),
         extra={key: value for key, value in mapping(values.get("extra")).items() if isinstance(value, str)},
     )

@@ -10,6 +10,11 @@ from generation.engine.errors import EngineError
 
 Source = Literal["sdweb", "a1111", "forge", "sdnext", "comfyui", "invokeai", "fooocus", "swarmui", "novelai"]
 SOURCES: Final[tuple[Source, ...]] = get_args(Source)
+RECIPE_KEYS: Final = {
+    "Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model hash", "Model", "VAE",
+    "Clip skip", "Denoising strength",
+}  # fmt: skip
+"""A1111's keys for what has a field of its own in a recipe."""
 MAX_WHOLE: Final = 2**64
 """Seeds of other programs have up to 64 bits."""
 

@@ -4,15 +4,14 @@ The form is that of ``create_infotext`` in A1111's ``modules/processing.py``: it
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
 
-from generation.engine.catalog import resolve_sampler, schedule_info
-from generation.engine.spec import GenerationRequest
-
-HASH_CHARACTERS: Final = 10
-"""How much of a model's SHA-256 the text shows."""
-LORA_HASH_CHARACTERS: Final = 12
+from generation.engine.errors import EngineError
+from generation.engine.infotext.pairs import request_pairs
+from generation.engine.infotext.recipe import RECIPE_KEYS, Recipe, RecipeLora, real
+from generation.engine.infotext.words import name_of, number
+from generation.engine.prompts import parse_prompt
+from generation.engine.spec import GenerationRequest, LoraUnit
 
 
 def infotext_write(
@@ -26,15 +25,44 @@ def infotext_write(
 ) -> str:
     """Prompt, negative prompt and one line of ``key: value`` pairs for the picture with ``seed``.
 
-    ``model_hash`` is a SHA-256 in hex, shortened here; ``extra`` are more pairs, in A1111's names, before the
-    version; what is empty is left out. Raises ``EngineError`` for a sampler or schedule that nobody knows.
+    ``request.prompt`` may be the prompt as it was written, with its extra networks: ``request.loras`` then
+    ends with those, and the ones before them, which no key of the text could say, are put behind the prompt
+    as ``<lora:...>``. ``model_hash`` is a SHA-256 in hex, shortened here; ``extra`` are more pairs, in
+    A1111's names, before the version; what is empty is left out. Raises ``EngineError`` for a sampler or
+    schedule that nobody knows.
     """
     pairs = [
-        *_pairs(request, seed=seed, model_hash=model_hash, model_name=model_name),
+        *request_pairs(request, seed=seed, model_hash=model_hash, model_name=model_name),
         *(extra or {}).items(),
         ("Version", version),
     ]
-    return infotext_format(request.prompt, request.negative_prompt, pairs)
+    return infotext_format(_whole_prompt(request), request.negative_prompt, pairs)
+
+
+def recipe_of(request: GenerationRequest, *, seed: int) -> Recipe:
+    """The same in our own words, for ``document_write``; ``request.prompt`` as in ``infotext_write``."""
+    checkpoint = request.checkpoint
+    pairs = request_pairs(request, seed=seed, model_hash=checkpoint.digest, model_name=name_of(checkpoint))
+    said = {key: value for key, value in pairs if value}
+    return Recipe(
+        source="sdweb",
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        steps=request.steps,
+        sampler=said["Sampler"],
+        scheduler=said["Schedule type"],
+        cfg_scale=request.guidance_scale,
+        seed=seed,
+        width=request.width,
+        height=request.height,
+        model=name_of(checkpoint),
+        model_hash=checkpoint.digest,
+        vae=said.get("VAE", ""),
+        clip_skip=request.clip_skip,
+        strength=real(said.get("Denoising strength")),
+        loras=tuple(RecipeLora(name_of(lora.model), lora.denoiser) for lora in _slots(request)),
+        extra={key: value for key, value in said.items() if key not in RECIPE_KEYS},
+    )
 
 
 def infotext_format(prompt: str, negative_prompt: str, pairs: Iterable[tuple[str, str]]) -> str:
@@ -50,29 +78,27 @@ def infotext_format(prompt: str, negative_prompt: str, pairs: Iterable[tuple[str
     return "\n".join(lines)
 
 
-def lora_hashes(digests: Mapping[str, str]) -> str:
-    """The value of ``Lora hashes``: names without the marks that would part them, and shortened SHA-256."""
-    return ", ".join(
-        f"{name.replace(':', '').replace(',', '')}: {digest[:LORA_HASH_CHARACTERS]}"
-        for name, digest in digests.items()
-    )
+def _whole_prompt(request: GenerationRequest) -> str:
+    return " ".join(filter(None, (request.prompt, *map(_lora_tag, _slots(request)))))
 
 
-def _pairs(
-    request: GenerationRequest, *, seed: int, model_hash: str, model_name: str
-) -> Iterator[tuple[str, str]]:
-    sampler, schedule = resolve_sampler(request.sampler, request.schedule)
-    yield "Steps", str(request.steps)
-    yield "Sampler", sampler
-    yield "Schedule type", schedule_info(schedule).label
-    yield "CFG scale", f"{request.guidance_scale:g}"
-    yield "Seed", str(seed)
-    yield "Size", f"{request.width}x{request.height}"
-    yield "Model hash", model_hash[:HASH_CHARACTERS]
-    yield "Model", model_name
-    # A1111 counts layers used from the end, so that 1 means "all of them" and is not worth saying.
-    yield "Clip skip", str(request.clip_skip + 1) if request.clip_skip else ""
-    yield "RNG", "CPU"
+def _slots(request: GenerationRequest) -> tuple[LoraUnit, ...]:
+    """The LoRAs that the prompt does not name."""
+    try:
+        written = len(parse_prompt(request.prompt).loras)
+    except EngineError:
+        written = 0  # nothing in it was read, so nothing of it is among the LoRAs
+    return request.loras[: max(0, len(request.loras) - written)]
+
+
+def _lora_tag(lora: LoraUnit) -> str:
+    """Empty for a name that cannot stand in a prompt; the hashes name that one all the same."""
+    name, strengths = name_of(lora.model), [lora.text_encoder, lora.denoiser]
+    if any(mark in name for mark in ":>\n"):
+        return ""
+    if strengths[0] == strengths[1]:
+        del strengths[1]
+    return f"<lora:{name}:{':'.join(map(number, strengths))}>"
 
 
 def _quoted(value: str) -> str:
