@@ -23,25 +23,26 @@ CACHE_CONTROL: Final = "private, max-age=86400, immutable"
 @require_safe
 def output(request: HttpRequest, image_id: uuid.UUID, extension: Extension) -> HttpResponseBase:
     """A stored file. What does not exist, is not yours, or whose link has expired is the same 404."""
-    image = _visible_image(request, image_id, extension)
+    image = visible_image(request, image_id, extension)
     if image is None:
-        return _missing()
+        return missing_response()
     etag = quote_etag(f"{image.sha256}.{extension}")
     response = get_conditional_response(request, etag=etag)
     if response is None:
         try:
-            content = _content(image, extension)
+            content = stored_content(image, extension)
         except FileNotFoundError:
-            return _missing()
+            return missing_response()
         response = HttpResponse(content, content_type=CONTENT_TYPES[extension])
-        response["Content-Disposition"] = _disposition(request, image, extension)
+        response["Content-Disposition"] = file_disposition(request, image, extension)
     response["ETag"] = etag
     response["Cache-Control"] = CACHE_CONTROL
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
 
-def _visible_image(request: HttpRequest, image_id: uuid.UUID, extension: Extension) -> Image | None:
+def visible_image(request: HttpRequest, image_id: uuid.UUID, extension: Extension) -> Image | None:
+    """The picture, if this request may see its file: by a signed link or by its owner's session."""
     image = (
         Image.objects.filter(pk=image_id)
         .only(
@@ -73,18 +74,21 @@ def _visible_image(request: HttpRequest, image_id: uuid.UUID, extension: Extensi
     return None
 
 
-def _content(image: Image, extension: Extension) -> bytes:
+def stored_content(image: Image, extension: Extension) -> bytes:
+    """A file of the picture. Raises ``FileNotFoundError``."""
     with gallery_storage().open(image.file_key if extension == "png" else image.thumbnail_key) as file:
         return bytes(file.read())
 
 
-def _disposition(request: HttpRequest, image: Image, extension: Extension) -> str:
+def file_disposition(request: HttpRequest, image: Image, extension: str) -> str:
+    """What the file is called, and whether it is to be saved (``?download=1``)."""
     name = f"{image.created_at:%Y%m%d-%H%M%S}_{image.seed}_{image.index}.{extension}"
     header = content_disposition_header(as_attachment=request.GET.get("download") == "1", filename=name)
     return header or "inline"
 
 
-def _missing() -> HttpResponse:
+def missing_response() -> HttpResponse:
+    """The same for what does not exist and for what is not yours."""
     return JsonResponse(
         not_found("This picture").as_dict(), status=404, headers={"Cache-Control": "no-store"}
     )

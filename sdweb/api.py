@@ -10,7 +10,7 @@ from ninja.errors import AuthenticationError, AuthorizationError, HttpError, Val
 from ninja.security import django_auth
 
 from gallery.api import router as images_router
-from generation.api import jobs_router, options_router, prompts_router
+from generation.api import jobs_router, options_router, prompts_router, recipes_router
 from models_hub.api import router as models_router
 from sdweb import __version__
 from sdweb.accounts.api import router as accounts_router
@@ -28,6 +28,7 @@ api.add_router("", options_router)
 api.add_router("/jobs", jobs_router)
 api.add_router("/prompts", prompts_router)
 api.add_router("/images", images_router)
+api.add_router("/images", recipes_router)
 api.add_router("/models", models_router)
 
 
@@ -50,7 +51,9 @@ def on_validation_error(request: HttpRequest, error: ValidationError) -> HttpRes
 
 
 def _field(location: tuple[Any, ...]) -> str:
-    # ("body", "params", "width") is "width" to whoever sent it.
+    # ("body", "params", "width") is "width" to whoever sent it, ("file", "picture") is "picture".
+    if location[0] == "file":
+        location = location[1:]
     names = [
         str(part) for part in location if part not in {"body", "query", "path", "header", "params", "data"}
     ]

@@ -12,6 +12,7 @@ handler404 = "sdweb.pages.missing"
 urlpatterns = [
     path("", front_end_missing),
     path("", include("gallery.urls")),
+    path("", include("generation.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("_allauth/", include("allauth.headless.urls")),
