@@ -8,13 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 import torch
 from PIL import Image
-
-if TYPE_CHECKING:
-    from generation.engine.checkpoints.components import Checkpoint
 
 JPEG_QUALITY: Final = 80
 _SD15_FACTORS: Final = (
@@ -39,12 +36,12 @@ class LatentColours:
     """A linear map from scaled latents to RGB in [-1, 1]."""
 
     factors: torch.Tensor
-    """``[4, 3]``."""
+    """``[c, 3]``."""
     bias: torch.Tensor
     """``[3]``."""
 
     def image(self, latents: torch.Tensor) -> Image.Image:
-        """``latents`` ``[1, 4, h, w]`` as a picture of w x h pixels."""
+        """``latents`` ``[1, c, h, w]`` as a picture of w x h pixels."""
         flat = latents[0].float().cpu()
         return _picture(torch.einsum("chw,cr->hwr", flat, self.factors) + self.bias)
 
@@ -58,7 +55,7 @@ class DecodedColours:
     fallback: LatentColours
 
     def image(self, latents: torch.Tensor) -> Image.Image:
-        """``latents`` ``[1, 4, h, w]`` as a picture of the finished size."""
+        """``latents`` ``[1, c, h, w]`` as a picture of the finished size."""
         try:
             pixels: torch.Tensor = self.decoder(latents.to(self.dtype))[0].float()
         except torch.OutOfMemoryError:  # the pictures need the memory more
@@ -68,9 +65,22 @@ class DecodedColours:
         return _picture(pixels.permute(1, 2, 0).cpu())
 
 
-def painter_for(checkpoint: "Checkpoint") -> Painter:
+class Previewable(Protocol):
+    """What the previews need of a checkpoint of any family."""
+
+    @property
+    def preview(self) -> Mapping[str, Any] | None: ...
+    @property
+    def preview_decoder(self) -> Any | None: ...
+    @property
+    def latent_channels(self) -> int: ...
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+
+def painter_for(checkpoint: Previewable) -> Painter:
     """The best way to preview what ``checkpoint`` makes."""
-    colours = latent_colours(checkpoint.preview)
+    colours = latent_colours(checkpoint.preview, checkpoint.latent_channels)
     if checkpoint.preview_decoder is None:
         return colours
     return DecodedColours(checkpoint.preview_decoder, checkpoint.dtype, colours)
@@ -82,16 +92,21 @@ def _picture(colours: torch.Tensor) -> Image.Image:
     return Image.fromarray(levels.numpy(), mode="RGB")
 
 
-def latent_colours(preview: Mapping[str, Any] | None) -> LatentColours:
-    """The map of a checkpoint's ``preview.json``, or SD1.5's where there is none or it makes no sense."""
-    factors, bias = torch.tensor(_SD15_FACTORS), torch.zeros(3)
+def latent_colours(preview: Mapping[str, Any] | None, channels: int = 4) -> LatentColours:
+    """The map of a checkpoint's ``preview.json`` for latents of ``channels``.
+
+    Where there is none or it makes no sense, SD1.5's; for other latents than its, all channels alike in grey.
+    """
+    fallback, bias = torch.tensor(_SD15_FACTORS), torch.zeros(3)
+    if channels != len(fallback):
+        fallback = torch.full((channels, 3), 1.0 / channels)
     try:
         own = torch.tensor((preview or {})["latent_rgb_factors"], dtype=torch.float32)
         own_bias = torch.tensor((preview or {}).get("bias", [0.0, 0.0, 0.0]), dtype=torch.float32)
     except (KeyError, TypeError, ValueError):
-        return LatentColours(factors, bias)
-    fits = own.shape == factors.shape and own_bias.shape == bias.shape
-    return LatentColours(own, own_bias) if fits else LatentColours(factors, bias)
+        return LatentColours(fallback, bias)
+    fits = own.shape == fallback.shape and own_bias.shape == bias.shape
+    return LatentColours(own, own_bias) if fits else LatentColours(fallback, bias)
 
 
 def preview_jpeg(pictures: Sequence[Image.Image | None], size: tuple[int, int], side: int) -> bytes:

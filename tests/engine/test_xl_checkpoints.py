@@ -233,17 +233,6 @@ def test_a_file_without_a_part_is_refused(missing: str, said: str, file: Path) -
     assert (error.code, said in error.message) == ("model_unsupported", True)
 
 
-def test_the_refiner_is_refused_by_name(file: Path) -> None:
-    tensors = {
-        name.replace("embedders.1.", "embedders.0."): value
-        for name, value in load_file(file).items()
-        if "embedders.0." not in name
-    }
-    save_file(tensors, file)
-    error = refusal(file)
-    assert (error.code, "refiner" in error.message) == ("model_unsupported", True)
-
-
 @pytest.mark.parametrize(
     "name", ["conditioner.embedders.1.model.text_projection", "conditioner.embedders.1.model.ln_final.bias"]
 )

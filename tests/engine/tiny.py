@@ -134,13 +134,13 @@ def tiny_folder(
     The same ``seed`` gives the same weights; the global random state is left as it was.
     """
     vocabulary_size = tiny_tokenizer(path / "tokenizer")
-    with _seeded(seed):
-        _save_denoiser(path, unet, VAE_CONFIG)
-        _save_text_encoder(path / "text_encoder", TEXT_CONFIG, vocabulary_size, spread=10.0)
-    _write_json(
+    with seeded(seed):
+        save_denoiser(path, unet, VAE_CONFIG)
+        save_text_encoder(path / "text_encoder", TEXT_CONFIG, vocabulary_size, spread=10.0)
+    write_json(
         path / "scheduler/scheduler_config.json", SCHEDULER_CONFIG | {"prediction_type": prediction_type}
     )
-    _write_json(path / "model_index.json", MODEL_INDEX)
+    write_json(path / "model_index.json", MODEL_INDEX)
     return path
 
 
@@ -150,22 +150,22 @@ def tiny_xl_folder(
     """The same for SDXL: two text encoders, the second of which pads with "!"."""
     vocabulary_size = tiny_tokenizer(path / "tokenizer")
     tiny_tokenizer(path / "tokenizer_2", pad="!")
-    with _seeded(seed):
-        _save_denoiser(path, XL_UNET_CONFIG, XL_VAE_CONFIG)
+    with seeded(seed):
+        save_denoiser(path, XL_UNET_CONFIG, XL_VAE_CONFIG)
         # Less than above: SDXL's U-Net attends to the layer before the norm, and would see nothing but noise.
-        _save_text_encoder(path / "text_encoder", TEXT_CONFIG, vocabulary_size, spread=3.0)
-        _save_text_encoder(
+        save_text_encoder(path / "text_encoder", TEXT_CONFIG, vocabulary_size, spread=3.0)
+        save_text_encoder(
             path / "text_encoder_2", XL_TEXT_2_CONFIG, vocabulary_size, spread=3.0, projecting=True
         )
-    _write_json(
+    write_json(
         path / "scheduler/scheduler_config.json", XL_SCHEDULER_CONFIG | {"prediction_type": prediction_type}
     )
-    _write_json(path / "model_index.json", XL_MODEL_INDEX | {"force_zeros_for_empty_prompt": zeros_for_empty})
+    write_json(path / "model_index.json", XL_MODEL_INDEX | {"force_zeros_for_empty_prompt": zeros_for_empty})
     return path
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     import torch
 
     with torch.random.fork_rng(devices=[]):
@@ -173,7 +173,7 @@ def _seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def _save_denoiser(path: Path, unet: dict[str, Any], vae: dict[str, Any]) -> None:
+def save_denoiser(path: Path, unet: dict[str, Any], vae: dict[str, Any]) -> None:
     import diffusers
 
     classes: Any = diffusers  # which is not typed
@@ -182,7 +182,7 @@ def _save_denoiser(path: Path, unet: dict[str, Any], vae: dict[str, Any]) -> Non
     classes.AutoencoderKL(**vae).save_pretrained(path / "vae")
 
 
-def _save_text_encoder(
+def save_text_encoder(
     path: Path, config: dict[str, Any], vocabulary_size: int, *, spread: float, projecting: bool = False
 ) -> None:
     """``spread`` times the usual random weights, so that prompts and skipped layers visibly matter."""
@@ -206,29 +206,29 @@ def tiny_single_file(folder: Path, file: Path) -> Path:
     from generation.engine.checkpoints import ldm_layout
 
     prefix = ldm_layout.TEXT_PREFIXES[0]
-    tensors = _original_denoiser(folder, UNET_CONFIG)
-    tensors |= {prefix + name: tensor for name, tensor in _tensors(folder / "text_encoder")}
+    tensors = original_denoiser(folder, UNET_CONFIG)
+    tensors |= {prefix + name: tensor for name, tensor in stored_tensors(folder / "text_encoder")}
     tensors[f"{prefix}embeddings.position_ids"] = torch.arange(77)[None]
-    _save_single(tensors, file)
+    save_single(tensors, file)
     shutil.copytree(folder / "tokenizer", file.with_suffix(".config") / "tokenizer", dirs_exist_ok=True)
     return file
 
 
 def tiny_xl_single_file(folder: Path, file: Path) -> Path:
     """The same for SDXL; what no file of full size needs to be told is in ``<stem>.config/`` too."""
-    tensors = _original_denoiser(folder, XL_UNET_CONFIG)
+    tensors = original_denoiser(folder, XL_UNET_CONFIG)
     prefix = "conditioner.embedders.0.transformer.text_model."
-    tensors |= {prefix + name: tensor for name, tensor in _tensors(folder / "text_encoder")}
-    tensors |= open_clip_tensors(dict(_tensors(folder / "text_encoder_2")))
-    _save_single(tensors, file)
+    tensors |= {prefix + name: tensor for name, tensor in stored_tensors(folder / "text_encoder")}
+    tensors |= open_clip_tensors(dict(stored_tensors(folder / "text_encoder_2")))
+    save_single(tensors, file)
     sidecar = file.with_suffix(".config")
     for name in ("tokenizer", "tokenizer_2"):
         shutil.copytree(folder / name, sidecar / name, dirs_exist_ok=True)
     unet = {
         key: XL_UNET_CONFIG[key] for key in ("sample_size", "attention_head_dim", "addition_time_embed_dim")
     }
-    _write_json(sidecar / "unet/config.json", unet)
-    _write_json(
+    write_json(sidecar / "unet/config.json", unet)
+    write_json(
         sidecar / "text_encoder_2/config.json",
         {"num_attention_heads": XL_TEXT_2_CONFIG["num_attention_heads"]},
     )
@@ -262,7 +262,7 @@ def open_clip_tensors(ours: dict[str, Any]) -> dict[str, Any]:
     return {f"conditioner.embedders.1.model.{name}": tensor for name, tensor in tensors.items()}
 
 
-def _original_denoiser(folder: Path, unet: dict[str, Any]) -> dict[str, Any]:
+def original_denoiser(folder: Path, unet: dict[str, Any]) -> dict[str, Any]:
     from generation.engine.checkpoints import ldm_layout
 
     tensors = {}
@@ -271,21 +271,21 @@ def _original_denoiser(folder: Path, unet: dict[str, Any]) -> dict[str, Any]:
         ("vae", ldm_layout.VAE_PREFIX, ldm_layout.vae_pairs(VAE_CONFIG)),
     ):
         translate = ldm_layout.translator((ours, original) for original, ours in pairs)
-        for name, tensor in _tensors(folder / component):
+        for name, tensor in stored_tensors(folder / component):
             original = translate(name)
             convolution = component == "vae" and ".attn_1." in original and tensor.dim() == 2
             tensors[prefix + original] = tensor[:, :, None, None] if convolution else tensor
     return tensors
 
 
-def _tensors(component: Path) -> Iterator[tuple[str, Any]]:
+def stored_tensors(component: Path) -> Iterator[tuple[str, Any]]:
     from safetensors.torch import load_file
 
     for weights in sorted(component.glob("*.safetensors")):
         yield from load_file(weights).items()
 
 
-def _save_single(tensors: dict[str, Any], file: Path) -> None:
+def save_single(tensors: dict[str, Any], file: Path) -> None:
     from safetensors.torch import save_file
 
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -306,15 +306,15 @@ def tiny_tokenizer(path: Path, *, pad: str = EOS) -> int:
                 merges.append(f"{left} {right}")
             left += right
     vocabulary += [BOS, EOS]
-    _write_json(path / "vocab.json", {symbol: index for index, symbol in enumerate(vocabulary)})
+    write_json(path / "vocab.json", {symbol: index for index, symbol in enumerate(vocabulary)})
     (path / "merges.txt").write_text(
         "#version: 0.2\n" + "".join(f"{merge}\n" for merge in merges), encoding="utf-8"
     )
     special = {"bos_token": BOS, "eos_token": EOS, "pad_token": pad, "unk_token": EOS}
-    _write_json(
+    write_json(
         path / "tokenizer_config.json", special | {"model_max_length": 77, "tokenizer_class": "CLIPTokenizer"}
     )
-    _write_json(path / "special_tokens_map.json", special)
+    write_json(path / "special_tokens_map.json", special)
     return len(vocabulary)
 
 
@@ -326,6 +326,6 @@ def _byte_symbol(byte: int) -> str:
     return chr(256 + [other for other in range(256) if other not in printable].index(byte))
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")

@@ -10,22 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generation.engine.checkpoints import folder, single_file
+from generation.engine.checkpoints.families import FAMILY_NAMES, Family
 from generation.engine.checkpoints.header import corrupt
-from generation.engine.checkpoints.info import CheckpointInfo
+from generation.engine.checkpoints.info import CheckpointInfo, Parts, unsupported
 from generation.engine.errors import EngineError
 
 if TYPE_CHECKING:
     import torch
 
     from generation.engine.checkpoints.components import Checkpoint
+    from generation.engine.checkpoints.flow import FlowCheckpoint
+    from generation.engine.checkpoints.vae import LoadedVae
 
-__all__ = ["CheckpointInfo", "detect", "load"]
+__all__ = ["CheckpointInfo", "detect", "flow_load", "load", "vae_load"]
 
 _LAYOUTS: tuple[Any, ...] = (folder, single_file)
 
 
 def detect(path: Path) -> CheckpointInfo:
-    """Family, prediction type and native size of the checkpoint at ``path``; reads no weights.
+    """Family, prediction type, native size and kind of the checkpoint at ``path``; reads no weights.
 
     Raises ``EngineError`` with code ``model_missing``, ``model_unsupported``, ``model_unsafe`` or
     ``model_corrupt``.
@@ -36,11 +39,52 @@ def detect(path: Path) -> CheckpointInfo:
 
 
 def load(path: Path, dtype: "torch.dtype") -> "Checkpoint":
-    """Load the checkpoint at ``path`` on the CPU in ``dtype``; raises the errors of ``detect``."""
+    """Load a checkpoint with a U-Net (SD1.x, 2.x, XL) on the CPU in ``dtype``; raises the errors of
+    ``detect``.
+
+    Those of SD3 and Flux (``detect(path).exclusive``) are ``model_unsupported`` here: see ``flow_load``.
+    """
     from generation.engine.checkpoints.components import build
 
     with _explained(path):
-        return build(path, _layout(path).open_parts(path), dtype)
+        return build(path, _parts(path, exclusive=False), dtype)
+
+
+def flow_load(path: Path, dtype: "torch.dtype") -> "FlowCheckpoint":
+    """Load a checkpoint of SD3 or Flux on the CPU in ``dtype``; raises the errors of ``detect``,
+    ``model_incomplete`` for a file whose VAE or text encoders are nowhere, and ``tokenizer_missing``.
+    """
+    from generation.engine.checkpoints.flow import flow_build
+
+    with _explained(path):
+        return flow_build(path, _parts(path, exclusive=True), dtype)
+
+
+def vae_load(path: Path, family: Family, dtype: "torch.dtype") -> "LoadedVae":
+    """Load a VAE for a checkpoint of ``family`` on the CPU in ``dtype`` (fp32 where fp16 would overflow).
+
+    Raises ``EngineError`` with code ``model_missing``, ``model_unsupported``, ``model_unsafe`` or
+    ``model_corrupt``, ``field`` ``vae``.
+    """
+    from generation.engine.checkpoints.vae import build_vae
+
+    try:
+        with _explained(path):
+            _require_there(path)
+            return build_vae(path, family, dtype)
+    except EngineError as error:
+        error.field = "vae"
+        raise
+
+
+def _parts(path: Path, *, exclusive: bool) -> Parts:
+    layout = _layout(path)
+    info: CheckpointInfo = layout.inspect(path)
+    info.require_runnable(path)
+    if info.exclusive != exclusive:
+        raise unsupported(path, f"it is {FAMILY_NAMES[info.family]}, which does not fit here")
+    parts: Parts = layout.open_parts(path)
+    return parts
 
 
 @contextmanager
@@ -53,10 +97,14 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _layout(path: Path) -> Any:
+    _require_there(path)
+    return next(layout for layout in _LAYOUTS if layout.matches(path))
+
+
+def _require_there(path: Path) -> None:
     if not path.exists():
         raise EngineError(
             "model_missing",
             f"There is no model {path.name} where it should be.",
             hint="Choose another model, or put the file back into the models folder and scan it again.",
         )
-    return next(layout for layout in _LAYOUTS if layout.matches(path))

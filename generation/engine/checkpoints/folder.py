@@ -4,29 +4,43 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from generation.engine.checkpoints.families import FAMILIES, Component, Family
-from generation.engine.checkpoints.header import PICKLE_SUFFIXES, corrupt, header_read, refuse_pickle
+from generation.engine.checkpoints.component_folder import component_config, component_files, component_read
+from generation.engine.checkpoints.families import (
+    FAMILIES,
+    FLOW_FAMILIES,
+    REFINER_COMPONENTS,
+    Component,
+    Family,
+    Kind,
+)
 from generation.engine.checkpoints.info import (
     CheckpointInfo,
     Parts,
-    Tensors,
     TokenizerSource,
+    is_inpainting,
     json_read,
     json_read_if_present,
     native_size,
-    require_text_to_image,
+    require_known_inputs,
     unsupported,
 )
 
 _FAMILY_BY_PIPELINE: Final[Mapping[str, Family]] = {
     "StableDiffusionPipeline": "sd15",
+    "StableDiffusionImg2ImgPipeline": "sd15",
+    "StableDiffusionInpaintPipeline": "sd15",
     "StableDiffusionXLPipeline": "sdxl",
+    "StableDiffusionXLImg2ImgPipeline": "sdxl",
+    "StableDiffusionXLInpaintPipeline": "sdxl",
     "StableDiffusion3Pipeline": "sd3",
+    "StableDiffusion3Img2ImgPipeline": "sd3",
+    "StableDiffusion3InpaintPipeline": "sd3",
     "FluxPipeline": "flux",
+    "FluxImg2ImgPipeline": "flux",
+    "FluxInpaintPipeline": "flux",
+    "FluxFillPipeline": "flux",
 }
-_TOKENIZERS: Final[Mapping[Component, str]] = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
-_OLD_ATTENTION_NAMES: Final = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
-"""VAEs saved before diffusers 0.18, the published SD1.5 among them, name their attention like this."""
+_UNKNOWN_VAE: Final[Mapping[str, Any]] = {"block_out_channels": [0] * 4}
 
 
 def matches(path: Path) -> bool:
@@ -38,14 +52,18 @@ def inspect(path: Path) -> CheckpointInfo:
     index = path / "model_index.json"
     if not index.is_file():
         raise unsupported(path, "the folder has no model_index.json, so it is not a diffusers checkpoint")
-    family = _FAMILY_BY_PIPELINE.get(str(json_read(index).get("_class_name")), "unknown")
+    said = json_read(index)
+    family = _FAMILY_BY_PIPELINE.get(str(said.get("_class_name")), "unknown")
+    flow = family in FLOW_FAMILIES
     scheduler = json_read_if_present(path / "scheduler/scheduler_config.json") or {}
-    unet = json_read_if_present(path / "unet/config.json") or {}
-    vae = json_read_if_present(path / "vae/config.json") or {"block_out_channels": [0] * 4}
+    denoiser = json_read_if_present(path / f"{'transformer' if flow else 'unet'}/config.json") or {}
+    vae = json_read_if_present(path / "vae/config.json") or dict(_UNKNOWN_VAE)
     return CheckpointInfo(
         family=family,
-        prediction_type=str(scheduler.get("prediction_type") or "epsilon"),
-        native_size=native_size(unet, vae),
+        prediction_type="flow" if flow else str(scheduler.get("prediction_type") or "epsilon"),
+        native_size=native_size(denoiser, vae, family),
+        inpainting=is_inpainting(denoiser, vae),
+        refiner=family == "sdxl" and bool(said.get("requires_aesthetics_score")),
     )
 
 
@@ -56,22 +74,22 @@ def open_parts(path: Path) -> Parts:
     """
     info = inspect(path)
     info.require_runnable(path)
-    components = FAMILIES[info.family].components
-    configs = {name: _config(path, name) for name in components}
+    components = _components(path, info)
+    configs = {name: component_config(path, name) for name in components}
     scheduler = json_read(path / "scheduler/scheduler_config.json")
-    require_text_to_image(path, configs["unet"], scheduler)
-    files = {name: _weight_files(path / name) for name in components}
-    for file in (file for component_files in files.values() for file in component_files):
-        header_read(file)
+    if "unet" in configs:
+        require_known_inputs(path, configs["unet"], configs["vae"], scheduler)
+    files = {name: component_files(path / name) for name in components}
     return Parts(
         info=info,
+        components=components,
         configs=configs,
         scheduler_config=scheduler,
-        read=lambda component: _read(files[component], component),
+        read=lambda component: component_read(files[component], components[component]),
         tokenizers={
-            encoder: TokenizerSource(path / folder)
-            for encoder, folder in _TOKENIZERS.items()
-            if encoder in components
+            name: TokenizerSource(path / name.replace("text_encoder", "tokenizer"))
+            for name in components
+            if name.startswith("text_encoder")
         },
         preview=json_read_if_present(path / "preview.json"),
         zeros_for_empty_negative=info.family == "sdxl"
@@ -79,52 +97,9 @@ def open_parts(path: Path) -> Parts:
     )
 
 
-def _config(path: Path, component: Component) -> dict[str, Any]:
-    config = path / component / "config.json"
-    if not config.is_file():
-        raise corrupt(path, f"it has no {component}/config.json")
-    return json_read(config)
-
-
-def _weight_files(component: Path) -> list[Path]:
-    """The safetensors files of a component: the shards of its index, or one file, a full one if possible."""
-    found = sorted(component.glob("*.safetensors"), key=lambda file: (file.name.count("."), file.name))
-    indexes = sorted(component.glob("*.safetensors.index.json"))
-    if indexes:
-        return [_shard(component, name) for name in sorted(_shard_names(json_read(indexes[0])))]
-    if found:
-        return found[:1]
-    for file in component.glob("*"):
-        if file.suffix.lower() in PICKLE_SUFFIXES:
-            refuse_pickle(file)
-    raise corrupt(component, "it holds no .safetensors weights")
-
-
-def _shard_names(index: dict[str, Any]) -> set[str]:
-    return {str(name) for name in dict(index.get("weight_map") or {}).values()}
-
-
-def _shard(component: Path, name: str) -> Path:
-    # An index is a stranger's file: a shard name must not lead out of the folder.
-    if Path(name).name != name:
-        raise corrupt(component, f"its index names a shard outside the folder ({name})")
-    return component / name
-
-
-def _read(files: list[Path], component: Component) -> Tensors:
-    from safetensors import safe_open
-
-    for file in files:
-        with safe_open(file, framework="pt", device="cpu") as stream:
-            for name in stream.keys():  # noqa: SIM118 - not a mapping
-                yield _canonical(name, component), stream.get_tensor(name)
-
-
-def _canonical(name: str, component: Component) -> str:
-    if component == "text_encoder":
-        return name.removeprefix("text_model.")
-    if component == "vae" and ".attentions." in name:
-        module, _, parameter = name.rpartition(".")
-        parent, _, leaf = module.rpartition(".")
-        return f"{parent}.{_OLD_ATTENTION_NAMES.get(leaf, leaf)}.{parameter}"
-    return name
+def _components(path: Path, info: CheckpointInfo) -> dict[Component, Kind]:
+    facts = FAMILIES[info.family]
+    whole = REFINER_COMPONENTS if info.refiner else facts.components
+    return {
+        name: kind for name, kind in whole.items() if name not in facts.optional or (path / name).is_dir()
+    }

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generation.engine.checkpoints.families import FAMILIES, FAMILY_NAMES, Component, Family
+from generation.engine.checkpoints.families import (
+    FAMILIES,
+    FAMILY_NAMES,
+    FLOW_FAMILIES,
+    Component,
+    Family,
+    Kind,
+)
 from generation.engine.checkpoints.header import corrupt
 from generation.engine.errors import EngineError
 
@@ -20,9 +27,18 @@ class CheckpointInfo:
 
     family: Family
     prediction_type: str
-    """``epsilon``, ``v_prediction`` or ``sample``."""
+    """``epsilon``, ``v_prediction`` or ``sample``; ``flow`` for SD3 and Flux."""
     native_size: int
     """Side in pixels that the model was trained at."""
+    inpainting: bool = False
+    """Its denoiser wants the mask and the masked picture beside the noise (SD and SDXL: 9 channels)."""
+    refiner: bool = False
+    """SDXL's refiner: it only finishes pictures, and wants an aesthetic score among its sizes."""
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether it runs alone, by ``generation.engine.exclusive``, instead of in the common batch."""
+        return self.family in FLOW_FAMILIES
 
     def require_runnable(self, path: Path) -> None:
         """Raise ``EngineError("model_unsupported")`` for a family that this engine cannot run."""
@@ -38,7 +54,7 @@ class TokenizerSource:
     """Where a text encoder's tokenizer comes from."""
 
     folder: Path | None
-    """A folder with ``vocab.json`` and ``merges.txt``, or None for CLIP's own vocabulary."""
+    """A folder with ``vocab.json`` and ``merges.txt`` (T5: ``tokenizer.json``); None is the packaged one."""
     pad: int | None = None
     """The token that fills a chunk up, where it is not the one that the tokenizer itself names."""
 
@@ -48,6 +64,8 @@ class Parts:
     """Everything a checkpoint consists of, in diffusers' terms, whatever its layout on disk."""
 
     info: CheckpointInfo
+    components: Mapping[Component, Kind]
+    """The parts that are there."""
     configs: Mapping[Component, Mapping[str, Any]]
     scheduler_config: Mapping[str, Any]
     read: Callable[[Component], Tensors]
@@ -77,31 +95,55 @@ def json_read_if_present(path: Path) -> dict[str, Any] | None:
     return json_read(path) if path.is_file() else None
 
 
-def native_size(unet_config: Mapping[str, Any], vae_config: Mapping[str, Any]) -> int:
-    """Pixels on a side: the U-Net's latent side times the VAE's scale."""
+def native_size(
+    denoiser_config: Mapping[str, Any], vae_config: Mapping[str, Any], family: Family = "sd15"
+) -> int:
+    """Pixels on a side: the denoiser's latent side, or else its family's, times the VAE's scale."""
     levels = len(vae_config["block_out_channels"])
-    return int(unet_config.get("sample_size") or 64) << (levels - 1)
+    facts = FAMILIES.get(family, FAMILIES["sd15"])
+    return int(denoiser_config.get("sample_size") or facts.sample_size) << (levels - 1)
 
 
-def require_text_to_image(
-    path: Path, unet_config: Mapping[str, Any], scheduler_config: Mapping[str, Any]
+def is_inpainting(denoiser_config: Mapping[str, Any], vae_config: Mapping[str, Any]) -> bool:
+    """Whether a denoiser wants a mask and a masked picture beside the noise.
+
+    U-Nets take one channel of mask and the picture's latents: 4 + 1 + 4. Flux's Fill takes them packed, the
+    mask in full size, so that more goes in than comes out.
+    """
+    channels = denoiser_config.get("in_channels", 4)
+    if "num_single_layers" in denoiser_config:
+        return bool(channels != (denoiser_config.get("out_channels") or channels))
+    return bool(channels == 2 * vae_config.get("latent_channels", 4) + 1)
+
+
+def require_known_inputs(
+    path: Path, unet_config: Mapping[str, Any], vae_config: Mapping[str, Any], scheduler: Mapping[str, Any]
 ) -> None:
-    """Raise ``EngineError("model_unsupported")`` for U-Nets that want what no request gives.
-
-    Inpainting U-Nets (9 channels) see a mask and a picture too, which every request can be given. Refused are
-    editing U-Nets (8) and those of another noise schedule.
+    """Raise ``EngineError("model_unsupported")`` for U-Nets that want more than noise, a time and a text, or
+    those of an inpainting model: editing (8 channels), depth (5), and U-Nets of another noise schedule.
     """
     channels = unet_config.get("in_channels", 4)
-    if channels not in (4, 9):
-        raise unsupported(path, f"its U-Net wants {channels} input channels, not 4 or 9")
-    scheduler = str(scheduler_config.get("_class_name"))
-    if scheduler.startswith(("EDM", "FlowMatch")):
-        raise unsupported(path, f"its noise schedule is of another kind ({scheduler})")
+    latent = vae_config.get("latent_channels", 4)
+    if channels != latent and not is_inpainting(unet_config, vae_config):
+        raise unsupported(
+            path,
+            f"its U-Net wants {channels} input channels, a text-to-image model {latent} "
+            f"and an inpainting model {2 * latent + 1}",
+        )
+    name = str(scheduler.get("_class_name"))
+    if name.startswith(("EDM", "FlowMatch")):
+        raise unsupported(path, f"its noise schedule is of another kind ({name})")
 
 
 def unsupported(path: Path, why: str) -> EngineError:
     return EngineError(
         "model_unsupported",
         f"{path.name} cannot be used: {why}.",
-        hint="Choose a Stable Diffusion 1.x or XL checkpoint: a diffusers folder or one .safetensors file.",
+        hint="Choose a checkpoint of Stable Diffusion 1.x, XL or 3 or of Flux: a diffusers folder or one "
+        ".safetensors file.",
     )
+
+
+def incomplete(path: Path, what: str, *, hint: str) -> EngineError:
+    """A file that is well, of a model that needs more than it holds."""
+    return EngineError("model_incomplete", f"{path.name} holds only a part of its model: {what}.", hint=hint)

@@ -1,4 +1,5 @@
-"""SDXL's second text encoder as single files hold it: open_clip's names beside those of transformers.
+"""The text encoders of SDXL and of Stable Diffusion 2.x as single files hold them: open_clip's names beside
+those of transformers.
 
 open_clip keeps a layer's query, key and value as one matrix and the last projection the other way round.
 """
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     import torch
 
 PREFIX: Final = "conditioner.embedders.1.model."
+REFINER_PREFIX: Final = "conditioner.embedders.0.model."
+"""SDXL's refiner has no other text encoder before it."""
+SD2_PREFIX: Final = "cond_stage_model.model."
 HEAD_WIDTH: Final = 64
 """Channels per attention head in every published text model of open_clip."""
 
@@ -72,3 +76,17 @@ def text_config(shapes: Mapping[str, Shape]) -> dict[str, Any]:
         "bos_token_id": vocabulary - 2,
         "eos_token_id": vocabulary - 1,
     }
+
+
+def unprojected_parameters(name: str, tensor: "torch.Tensor") -> "Iterator[tuple[str, torch.Tensor]]":
+    """The same for a ``CLIPTextModel``, which has no last projection."""
+    for ours, piece in parameters(name, tensor):
+        yield ours.removeprefix("text_model."), piece
+
+
+def penultimate_config(shapes: Mapping[str, Shape]) -> dict[str, Any]:
+    """Stable Diffusion 2.x reads the last layer but one, so the last is never built."""
+    # Its projection is often left out of the file, and is of no use.
+    projection = {"text_projection": shapes["token_embedding.weight"]}
+    config = text_config({**shapes, **projection})
+    return {**config, "num_hidden_layers": config["num_hidden_layers"] - 1}
