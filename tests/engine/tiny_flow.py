@@ -266,8 +266,9 @@ def _save_models(path: Path, kind: str, transformer: Mapping[str, Any], vae: Map
     import diffusers
 
     path.mkdir(parents=True, exist_ok=True)
-    getattr(diffusers, kind)(**transformer).save_pretrained(path / "transformer")
-    diffusers.AutoencoderKL(**vae).save_pretrained(path / "vae")
+    classes: Any = diffusers  # which is not typed
+    getattr(classes, kind)(**transformer).save_pretrained(path / "transformer")
+    classes.AutoencoderKL(**vae).save_pretrained(path / "vae")
 
 
 def _plain_large_clip(folder: Path) -> None:

@@ -147,7 +147,8 @@ def _unpacked(latents: torch.Tensor, prepared: Prepared, size: tuple[int, int]) 
         return latents
     height, width = size
     cells = latents.unflatten(1, (height // 2, width // 2)).unflatten(-1, (-1, 2, 2))
-    return cells.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
+    spread: torch.Tensor = cells.permute(0, 3, 1, 4, 2, 5)
+    return spread.flatten(4, 5).flatten(2, 3)
 
 
 def _painting(request: GenerationRequest) -> tuple[Painting, Image.Image | None]:
