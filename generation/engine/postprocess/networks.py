@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import torch
-from spandrel import (  # type: ignore[import-untyped]
+from spandrel import (
     MAIN_REGISTRY,
     ArchRegistry,
     ImageModelDescriptor,
     ModelLoader,
     UnsupportedModelError,
 )
-from spandrel_extra_arches import EXTRA_REGISTRY  # type: ignore[import-untyped]
+from spandrel_extra_arches import EXTRA_REGISTRY
 
 from generation.engine.checkpoints.header import corrupt
 from generation.engine.checkpoints.tensors import weights_read

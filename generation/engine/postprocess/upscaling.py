@@ -7,7 +7,7 @@ from typing import Final, Self
 import numpy as np
 import torch
 from PIL import Image
-from spandrel import ModelTiling  # type: ignore[import-untyped]
+from spandrel import ModelTiling
 
 from generation.engine.devices import is_out_of_memory, memory_release
 from generation.engine.errors import EngineError

@@ -17,7 +17,7 @@ def seeded(build: Callable[[], torch.nn.Module], seed: int = 0) -> torch.nn.Modu
 
 
 def esrgan(scale: int = 4) -> torch.nn.Module:
-    from spandrel.architectures.ESRGAN import ESRGAN  # type: ignore[import-untyped]
+    from spandrel.architectures.ESRGAN import ESRGAN
 
     network = seeded(lambda: ESRGAN(num_filters=16, num_blocks=2, scale=scale))
     with torch.no_grad():  # random ones are almost black
@@ -28,7 +28,7 @@ def esrgan(scale: int = 4) -> torch.nn.Module:
 
 
 def compact(channels: int = 3, scale: int = 2) -> torch.nn.Module:
-    from spandrel.architectures.Compact import Compact  # type: ignore[import-untyped]
+    from spandrel.architectures.Compact import Compact
 
     return seeded(
         lambda: Compact(num_in_ch=channels, num_out_ch=channels, num_feat=16, num_conv=4, upscale=scale)
@@ -36,7 +36,7 @@ def compact(channels: int = 3, scale: int = 2) -> torch.nn.Module:
 
 
 def dat() -> torch.nn.Module:
-    from spandrel.architectures.DAT import DAT  # type: ignore[import-untyped]
+    from spandrel.architectures.DAT import DAT
 
     return seeded(
         lambda: DAT(
@@ -46,7 +46,7 @@ def dat() -> torch.nn.Module:
 
 
 def swinir() -> torch.nn.Module:
-    from spandrel.architectures.SwinIR import SwinIR  # type: ignore[import-untyped]
+    from spandrel.architectures.SwinIR import SwinIR
 
     return seeded(
         lambda: SwinIR(
@@ -62,7 +62,7 @@ def swinir() -> torch.nn.Module:
 
 
 def hat() -> torch.nn.Module:
-    from spandrel.architectures.HAT import HAT  # type: ignore[import-untyped]
+    from spandrel.architectures.HAT import HAT
 
     return seeded(
         lambda: HAT(

@@ -61,8 +61,8 @@ def test_the_demo_upscalers_beat_lanczos(scale: int) -> None:
 def reference(tmp_path: Path) -> Iterator[Any]:
     """Real-ESRGAN's own pipeline with the x2 network."""
     networks.basicsr()
-    from realesrgan import RealESRGANer  # type: ignore[import-untyped]
-    from realesrgan.archs.srvgg_arch import SRVGGNetCompact  # type: ignore[import-untyped]
+    from realesrgan import RealESRGANer
+    from realesrgan.archs.srvgg_arch import SRVGGNetCompact
     from safetensors.torch import load_file
 
     torch.save({"params": load_file(DEMO / "upscalers/x2.safetensors")}, tmp_path / "x2.pth")
