@@ -15,6 +15,8 @@ from sdweb.errors import not_found
 MAX_QUERY_LENGTH: Final = 200
 MAX_QUERY_WORDS: Final = 8
 MAX_PAGE_LIMIT: Final = 100
+UNLISTED_TASKS: Final = ("preprocess",)
+"""Control maps: listed only where their task is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +33,14 @@ class GalleryPage:
 def image_list(
     *, user: User, query: str = "", task: str | None = None, favourite: bool | None = None
 ) -> QuerySet[Image]:
-    """A person's gallery, newest first, the trash left out.
+    """A person's gallery, newest first, without the trash and, unless ``task`` says so, ``UNLISTED_TASKS``.
 
     ``query``: every word must occur in the prompt, as a part of a word at least, in any case. The words
     filter along the owner's index, so a page costs as many comparisons as it passes over rows of that owner;
     nothing else is read.
     """
     found = Image.objects.filter(owner=user, deleted_at=None)
-    if task:
-        found = found.filter(task=task)
+    found = found.filter(task=task) if task else found.exclude(task__in=UNLISTED_TASKS)
     if favourite is not None:
         found = found.filter(favourite=favourite)
     for word in _query_words(query):

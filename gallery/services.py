@@ -37,6 +37,8 @@ class NewImage:
     seed: int
     recipe: Mapping[str, Any]
     """JSON-ready; ``version`` and ``seed`` are filled in here."""
+    task: str = ""
+    """Empty for the job's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class StoredImage:
     bytes: int
     sha256: str
     thumbhash: str
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ def _encode(new: NewImage) -> _Encoded:
         bytes=len(png),
         sha256=hashlib.sha256(png).hexdigest(),
         thumbhash=thumbhash_encode(new.image),
+        task=new.task,
     )
     return _Encoded(stored=stored, png=png, thumbnail=thumbnail_encode(new.image))
 
@@ -140,7 +144,7 @@ def _row(*, owner_id: int, job_id: uuid.UUID, task: str, stored: StoredImage) ->
         owner_id=owner_id,
         job_id=job_id,
         index=stored.index,
-        task=task,
+        task=stored.task or task,
         prompt=prompt,
         prompt_folded=prompt.casefold(),
         negative_prompt=str(stored.recipe.get("negative_prompt", "")),

@@ -16,7 +16,8 @@ from generation.api.options import options_out
 from generation.enhancing import EnhanceIn, prompt_enhance
 from generation.models import ACTIVE_STATES, Job, JobState
 from generation.presenters import jobs_out
-from generation.schemas import generate_in, invalid_input
+from generation.schemas import GenerateIn, generate_in, invalid_input
+from generation.schemas.shorthand import ADETAILER, FACE_RESTORATION, PREPROCESS, UPSCALE, Shorthand
 from models_hub.api import model_out
 from models_hub.selectors import model_list
 from sdweb.accounts.models import User
@@ -25,7 +26,7 @@ from sdweb.errors import PortalError
 RequestId = str | int | None
 M = TypeVar("M", bound=BaseModel)
 
-PLANNED: Final = frozenset({"download_model", "upscale_image", "adetailer"})
+PLANNED: Final = frozenset({"download_model"})
 """Actions of the protocol that this server does not have yet: refused by name."""
 
 
@@ -40,6 +41,9 @@ class Connection:
     """Jobs that this connection asked for."""
 
 
+Action = Callable[[Connection, dict[str, Any]], list[events.WireMessage]]
+
+
 class Incoming(BaseModel):
     """The envelope of a client's message."""
 
@@ -49,11 +53,14 @@ class Incoming(BaseModel):
     request_id: RequestId = Field(None, union_mode="left_to_right")
 
 
-class _Generate(BaseModel):
+class _Keyed(BaseModel):
     model_config = ConfigDict(strict=True)
 
-    params: dict[str, Any]
     idempotency_key: str = ""
+
+
+class _Generate(_Keyed):
+    params: dict[str, Any]
 
 
 class _Cancel(BaseModel):
@@ -82,14 +89,27 @@ def perform(connection: Connection, message: Incoming) -> list[events.WireMessag
 def generate(connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
     """Submit a job."""
     asked = _parse(_Generate, data)
+    return _submit(connection, generate_in(asked.params), asked.idempotency_key)
+
+
+def _submit(connection: Connection, request: GenerateIn, key: str) -> list[events.WireMessage]:
     submitted = services.job_submit(
-        user=connection.user,
-        request=generate_in(asked.params),
-        idempotency_key=asked.idempotency_key,
-        origin=connection.channel,
+        user=connection.user, request=request, idempotency_key=key, origin=connection.channel
     )
     connection.submitted.add(submitted.job.pk)
     return state_messages(submitted.job)
+
+
+def _shorthand(what: Shorthand) -> Action:
+    """An action whose message says, beside its name, what to do with a picture."""
+
+    def submit(connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
+        key = _parse(_Keyed, data).idempotency_key
+        whole = what.read({name: value for name, value in data.items() if name not in _Keyed.model_fields})
+        with what.own_words():
+            return _submit(connection, whole, key)
+
+    return submit
 
 
 def cancel_generation(connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
@@ -126,8 +146,12 @@ def enhance_prompt(_connection: Connection, data: dict[str, Any]) -> list[events
     return [{"type": "enhanced_prompt", "data": prompt_enhance(_parse(EnhanceIn, data)).model_dump()}]
 
 
-ACTIONS: Final[dict[str, Callable[[Connection, dict[str, Any]], list[events.WireMessage]]]] = {
+ACTIONS: Final[dict[str, Action]] = {
     "generate": generate,
+    "upscale_image": _shorthand(UPSCALE),
+    "face_restoration": _shorthand(FACE_RESTORATION),
+    "adetailer": _shorthand(ADETAILER),
+    "preprocess": _shorthand(PREPROCESS),
     "cancel_generation": cancel_generation,
     "get_models": get_models,
     "get_gallery": get_gallery,

@@ -26,7 +26,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no type informati
     list_select_related = ("owner", "model")
     ordering = ("-id",)
     actions = ("cancel_jobs", "requeue_jobs", "hold_jobs", "release_jobs")
-    exclude = ("params",)
+    exclude = ("params", "inputs")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Job | None = None) -> list[str]:
         """Everything: what was asked for is a record, and the state changes only by actions."""

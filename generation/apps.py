@@ -6,3 +6,6 @@ class GenerationConfig(AppConfig):
 
     name = "generation"
     verbose_name = "Generation"
+
+    def ready(self) -> None:
+        import generation.signals  # noqa: F401 - connects the receivers

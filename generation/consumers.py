@@ -205,7 +205,8 @@ def _parse(message: dict[str, Any]) -> actions.Incoming:
 
 def _images_base64(job_id: uuid.UUID) -> list[str]:
     found = []
-    for image in images_of_job(job_id):
+    task = Job.objects.values_list("task", flat=True).get(pk=job_id)
+    for image in images_of_job(job_id).filter(task=task):
         with gallery_storage().open(image.file_key) as file:
             found.append(events.encode_preview(file.read()))
     return found

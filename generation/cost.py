@@ -38,29 +38,72 @@ _TWO_CALLS: Final = frozenset(
 """Samplers that call the denoiser twice a step."""
 
 
+CONTROL_SHARE: Final = 0.353
+"""A ControlNet's evaluation, in evaluations of its UNet."""
+ENCODE_SHARE: Final = 0.444
+"""The VAE's encoder, in passes of its decoder."""
+UPSCALE_TFLOP: Final = 36.0
+"""RRDBNet of ESRGAN (23 blocks of 64 channels, 4 times), per megapixel that goes in."""
+FACE_TFLOP: Final = 0.4
+"""GFPGAN, per face."""
+MAP_TFLOP: Final = 0.5
+"""A preprocessor's network, about."""
+SMALLEST_TFLOP: Final = 0.001
+"""Reading and writing a picture is some work too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """Denoising from some latents to others, for one picture."""
+
+    width: int
+    """Pixels, whole latent cells; likewise ``height``."""
+    height: int
+    steps: float
+    """Sampler steps that are made."""
+    sampler: str
+    """Canonical name."""
+    guidance_scale: float
+    extra: float = 0.0
+    """More evaluations with every step: each control unit counts ``CONTROL_SHARE`` of the two, PAG one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What the prediction depends on."""
 
-    family: str
+    family: str = ""
     """A value of ``ModelFile.Family``; an unknown one counts as SD1.5."""
-    width: int
-    height: int
-    steps: int
-    batch_size: int
-    guidance_scale: float
-    sampler: str
-    """Canonical name."""
+    passes: tuple[Pass, ...] = ()
+    encodes: int = 0
+    """Pictures that go through the VAE's encoder."""
+    batch_size: int = 1
     prompt_parts: int = 1
     """Parts between ``AND``, each of which is one more evaluation."""
+    upscaled_pixels: float = 0.0
+    """Pixels that go into an upscaler's network."""
+    faces: int = 0
+    maps: int = 0
+    """Control maps that are made."""
 
 
 def predicted_tflop(work: Work) -> float:
     """The work of a whole job, in 10^12 floating-point operations; always positive."""
     family = _FAMILIES.get(work.family.lower(), _SD15)
-    area = work.width * work.height / family.side**2
+    painted = sum(_pass_tflop(family, one, work.prompt_parts) for one in work.passes)
+    if work.encodes and work.passes:
+        painted += work.encodes * ENCODE_SHARE * family.decode_tflop * _area(family, work.passes[0])
+    after = UPSCALE_TFLOP * work.upscaled_pixels / 1e6 + FACE_TFLOP * work.faces
+    return work.batch_size * (painted + after) + MAP_TFLOP * work.maps or SMALLEST_TFLOP
+
+
+def _pass_tflop(family: _Family, one: Pass, parts: int) -> float:
+    area = _area(family, one)
     call = family.linear_tflop * area + family.attention_tflop * area**2
-    calls = work.steps * (2 if work.sampler in _TWO_CALLS else 1)
-    guidance = family.guided_calls - 1 if work.guidance_scale > 1.0 else 0
-    calls *= work.prompt_parts + guidance
-    return work.batch_size * (calls * call + family.decode_tflop * area)
+    guidance = family.guided_calls - 1 if one.guidance_scale > 1.0 else 0
+    calls = one.steps * (2 if one.sampler in _TWO_CALLS else 1) * (parts + guidance + one.extra)
+    return calls * call + family.decode_tflop * area
+
+
+def _area(family: _Family, one: Pass) -> float:
+    return one.width * one.height / family.side**2

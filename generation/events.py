@@ -139,6 +139,7 @@ def complete_message(job: JobOut) -> CompleteMessage:
         "gdrive_ids": [],
         "job_id": str(job.id),
         "items": items,
+        "control_maps": [image.model_dump(mode="json") for image in job.control_maps],
     }
     return {"type": "complete", "job_id": str(job.id), "data": data}
 

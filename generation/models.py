@@ -28,6 +28,35 @@ FINISHED_STATES: Final = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 """Final: no transition leaves them, except that an administrator may requeue a failed or a cancelled job."""
 
 
+class Upload(models.Model):
+    """A picture that somebody sent in, checked and encoded anew, for jobs to begin with.
+
+    It stays until ``expires_at``, which every use puts off, and longer where an unfinished job needs it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="uploads",
+        db_index=False,  # upload_owner_content begins with it
+    )
+    sha256 = models.CharField(max_length=64, help_text="Of what was sent in, so that it is stored once.")
+    width = models.PositiveIntegerField(help_text="Pixels.")
+    height = models.PositiveIntegerField(help_text="Pixels.")
+    file_key = models.CharField(max_length=255, editable=False, help_text="The PNG's name in the storage.")
+    bytes = models.PositiveBigIntegerField(help_text="Size of the PNG.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["owner", "sha256"], name="upload_owner_content")]
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.width} x {self.height})"
+
+
 class Job(models.Model):
     """One request for pictures.
 
@@ -63,6 +92,9 @@ class Job(models.Model):
         null=True,
         related_name="+",
         help_text="The parameters keep its name when it is deleted.",
+    )
+    inputs = models.ManyToManyField(
+        Upload, related_name="jobs", help_text="The pictures that the parameters name."
     )
     idempotency_key = models.CharField(max_length=200, blank=True)
     cost_tflop = models.FloatField(help_text="Predicted work, in 10^12 floating-point operations.")

@@ -39,7 +39,8 @@ def job_out(job: Job, *, forecast: Forecast, images: Sequence[Image] = ()) -> Jo
         position=place.position if place else None,
         eta_seconds=_remaining_seconds(job, forecast) if running else (place.eta_seconds if place else None),
         error=ErrorOut(**job.error) if job.error else None,
-        images=[image_out(image) for image in images],
+        images=[image_out(image) for image in images if image.task == job.task],
+        control_maps=[image_out(image) for image in images if image.task != job.task],
     )
 
 

@@ -16,10 +16,12 @@ from django.utils import timezone
 
 from gallery.services import NewImage, StoredImage, image_files_discard, image_files_write, images_create
 from generation import announcements, scheduling, selectors
+from generation.batching import batch_key
 from generation.doorbell import after_commit, ring
 from generation.models import ACTIVE_STATES, Job, JobState
-from generation.orders import order_prepare
+from generation.orders import Order, order_prepare
 from generation.schemas import GenerateIn
+from generation.uploads import uploads_discard, uploads_keep
 from sdweb.accounts.models import User
 from sdweb.errors import PortalError
 
@@ -62,8 +64,8 @@ def job_submit(*, user: User, request: GenerateIn, idempotency_key: str = "", or
     """Store the job and ring for it after the commit; the same key gives the same job, however often and from
     wherever.
 
-    ``origin`` is the channel of a socket that tells its client by itself. Raises ``PortalError``:
-    ``unknown_model``, ``unknown_sampler``, ``unknown_schedule`` or ``invalid_input``; then nothing is stored.
+    ``origin`` is the channel of a socket that tells its client by itself. Raises ``PortalError``, see
+    ``order_prepare`` and ``uploads_keep``; then nothing is stored.
     """
     key = _checked_key(idempotency_key)
     if earlier := _submitted_before(user, key):
@@ -78,16 +80,27 @@ def job_submit(*, user: User, request: GenerateIn, idempotency_key: str = "", or
         cost_tflop=order.cost_tflop,
     )
     try:
-        with transaction.atomic():
-            job.save(force_insert=True)
-            after_commit(ring)
-            after_commit(announcements.job_changed, job.pk, origin=origin)
+        _job_store(job, order, origin=origin)
     except IntegrityError:
         # Two requests with one key at the same moment: the constraint let one of them in.
         if earlier := _submitted_before(user, key):
             return earlier
         raise
     return Submitted(job=job, created=True)
+
+
+def _job_store(job: Job, order: Order, *, origin: str) -> None:
+    """The job and its pictures, or nothing."""
+    try:
+        with transaction.atomic():
+            inputs = uploads_keep(user=job.owner, pictures=order.pictures)
+            job.save(force_insert=True)
+            job.inputs.set(inputs)
+            after_commit(ring)
+            after_commit(announcements.job_changed, job.pk, origin=origin)
+    except BaseException:
+        uploads_discard(order.pictures)
+        raise
 
 
 def _checked_key(key: str) -> str:
@@ -217,13 +230,6 @@ def _waiting(job: Job) -> scheduling.Waiting:
         model=job.model.sha256 if job.model else "",
         batch_key=batch_key(job),
     )
-
-
-def batch_key(job: Job) -> str:
-    """Jobs with equal keys can share denoiser calls: same model, size and kind of guidance."""
-    params = job.params
-    guided = params["cfg_scale"] > 1.0
-    return f"{job.model.sha256}:{params['width']}x{params['height']}:{guided}" if job.model else ""
 
 
 def _take(job: Job, worker: str) -> Claim | None:

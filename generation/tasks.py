@@ -35,6 +35,17 @@ def ring_for_waiting_jobs() -> None:
     services.ring_for_waiting_jobs()
 
 
+@shared_task(name="generation.tasks.purge_uploads")
+def purge_uploads() -> None:
+    """End pictures that were sent in and not used for days, and files that lost their row."""
+    from django.utils import timezone
+
+    from generation import uploads
+
+    uploads.uploads_purge(timezone.now())
+    uploads.orphan_uploads_sweep(timezone.now())
+
+
 @signals.worker_ready.connect
 def gpu_worker_begin(sender: Any, **_kwargs: Any) -> None:
     """A worker that listens to ``gpu`` starts its engine at once, instead of with the first doorbell."""

@@ -30,6 +30,7 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 
 from generation import events, presence, publisher, selectors, services
+from generation.batching import batch_key
 from generation.engine.errors import EngineError, GenerationCancelled
 from generation.engine.spec import EngineConfig, GenerationResult, Progress
 from generation.engine.step_engine import StepEngine
@@ -111,7 +112,7 @@ class Worker:
         return served
 
     def _claim(self) -> Claim | None:
-        batch_keys = {services.batch_key(running.claim.job) for running in list(self._running.values())}
+        batch_keys = {batch_key(running.claim.job) for running in list(self._running.values())}
         return services.job_claim(worker=self.name, resident=self._engine.resident(), running=batch_keys)
 
     def _serve(self, claim: Claim) -> None:

@@ -10,7 +10,7 @@ from ninja.errors import AuthenticationError, AuthorizationError, HttpError, Val
 from ninja.security import django_auth
 
 from gallery.api import router as images_router
-from generation.api import jobs_router, options_router, prompts_router, recipes_router
+from generation.api import jobs_router, options_router, prompts_router, recipes_router, uploads_router
 from models_hub.api import router as models_router
 from sdweb import __version__
 from sdweb.accounts.api import router as accounts_router
@@ -27,6 +27,7 @@ api.add_router("", accounts_router)
 api.add_router("", options_router)
 api.add_router("/jobs", jobs_router)
 api.add_router("/prompts", prompts_router)
+api.add_router("/uploads", uploads_router)
 api.add_router("/images", images_router)
 api.add_router("/images", recipes_router)
 api.add_router("/models", models_router)

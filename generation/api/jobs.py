@@ -5,15 +5,28 @@ from typing import Annotated, cast
 
 from django.http import HttpRequest
 from ninja import Header, Query, Router, Schema, Status
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from generation import selectors, services
 from generation.presenters import jobs_out
 from generation.schemas import GenerateIn, JobOut, JobPage
+from generation.schemas.shorthand import (
+    ADETAILER,
+    FACE_RESTORATION,
+    PREPROCESS,
+    UPSCALE,
+    DetailImageIn,
+    PreprocessIn,
+    RestoreFacesIn,
+    Shorthand,
+    UpscaleImageIn,
+)
 from sdweb.accounts.models import User
 from sdweb.pagination import DEFAULT_LIMIT, MAX_LIMIT, keyset_page
 
 router = Router(tags=["jobs"])
+
+Key = Annotated[str, Header(alias="Idempotency-Key")]
 
 
 class JobFilters(Schema):
@@ -30,12 +43,55 @@ class JobFilters(Schema):
 def jobs_submit(
     request: HttpRequest,
     params: GenerateIn,
-    idempotency_key: Annotated[str, Header(alias="Idempotency-Key")] = "",
+    idempotency_key: Key = "",
 ) -> Status[JobOut]:
     """202 with the new job; 200 with the earlier one when the `Idempotency-Key` was seen before."""
-    submitted = services.job_submit(user=_user(request), request=params, idempotency_key=idempotency_key)
-    (out,) = jobs_out([submitted.job])
-    return Status(202 if submitted.created else 200, out)
+    return _submitted(
+        services.job_submit(user=_user(request), request=params, idempotency_key=idempotency_key)
+    )
+
+
+@router.post(
+    "/upscale", response={200: JobOut, 202: JobOut}, operation_id="jobs_upscale", summary="Enlarge a picture"
+)
+def jobs_upscale(request: HttpRequest, params: UpscaleImageIn, idempotency_key: Key = "") -> Status[JobOut]:
+    """A job like any other, of task `upscale`."""
+    return _submit(request, UPSCALE, params, idempotency_key)
+
+
+@router.post(
+    "/face_restoration",
+    response={200: JobOut, 202: JobOut},
+    operation_id="jobs_face_restoration",
+    summary="Repaint the faces of a picture",
+)
+def jobs_face_restoration(
+    request: HttpRequest, params: RestoreFacesIn, idempotency_key: Key = ""
+) -> Status[JobOut]:
+    """A job like any other, of task `face_restoration`."""
+    return _submit(request, FACE_RESTORATION, params, idempotency_key)
+
+
+@router.post(
+    "/adetailer",
+    response={200: JobOut, 202: JobOut},
+    operation_id="jobs_adetailer",
+    summary="Find regions of a picture and paint each anew",
+)
+def jobs_adetailer(request: HttpRequest, params: DetailImageIn, idempotency_key: Key = "") -> Status[JobOut]:
+    """A job like any other, of task `adetailer`."""
+    return _submit(request, ADETAILER, params, idempotency_key)
+
+
+@router.post(
+    "/preprocess",
+    response={200: JobOut, 202: JobOut},
+    operation_id="jobs_preprocess",
+    summary="Show the map that a control unit would follow",
+)
+def jobs_preprocess(request: HttpRequest, params: PreprocessIn, idempotency_key: Key = "") -> Status[JobOut]:
+    """A job like any other, of task `preprocess`; its picture is left out of the gallery's usual list."""
+    return _submit(request, PREPROCESS, params, idempotency_key)
 
 
 @router.get("", response=JobPage, operation_id="jobs_list", summary="My jobs, newest first")
@@ -61,6 +117,17 @@ def jobs_cancel(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
     """A running one stops within a step; one that is finished answers 409 `job_finished`."""
     (out,) = jobs_out([services.job_cancel(user=_user(request), job_id=job_id)])
     return out
+
+
+def _submit(request: HttpRequest, what: Shorthand, asked: BaseModel, key: str) -> Status[JobOut]:
+    whole = what.read(asked.model_dump(exclude_unset=True))
+    with what.own_words():
+        return _submitted(services.job_submit(user=_user(request), request=whole, idempotency_key=key))
+
+
+def _submitted(submitted: services.Submitted) -> Status[JobOut]:
+    (out,) = jobs_out([submitted.job])
+    return Status(202 if submitted.created else 200, out)
 
 
 def _user(request: HttpRequest) -> User:

@@ -22,6 +22,9 @@ ADMIN_PASSWORD = ENV.admin_password.get_secret_value() if ENV.admin_password els
 ADMIN_EMAIL = ENV.admin_email
 REGISTRATION_OPEN = ENV.registration_open
 TRASH_DAYS = ENV.trash_days
+UPLOAD_DAYS = ENV.upload_days
+UPLOAD_MAX_BYTES = ENV.upload_max_mb * 2**20
+UPLOADS_BYTES = ENV.uploads_mb * 2**20
 
 # --- The GPU worker -----------------------------------------------------------------------------------------
 DEVICE = ENV.device
@@ -156,6 +159,7 @@ CELERY_BEAT_SCHEDULE = {
     "requeue-lost-jobs": {"task": "generation.tasks.requeue_lost_jobs", "schedule": RECOVERY_SECONDS},
     "ring-for-waiting-jobs": {"task": "generation.tasks.ring_for_waiting_jobs", "schedule": RECOVERY_SECONDS},
     "scan-library": {"task": "models_hub.tasks.scan_library", "schedule": timedelta(minutes=5)},
+    "purge-uploads": {"task": "generation.tasks.purge_uploads", "schedule": timedelta(hours=1)},
     "purge-trash": {"task": "gallery.tasks.purge_trash", "schedule": timedelta(hours=1)},
     "sweep-orphans": {"task": "gallery.tasks.sweep_orphans", "schedule": timedelta(days=1)},
 }
@@ -205,10 +209,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 # one.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PUBLIC_URL.startswith("https://") else None
 SECURE_HSTS_SECONDS = 3600 * 24 * 30 if PUBLIC_URL.startswith("https://") else 0
-DATA_UPLOAD_MAX_MEMORY_SIZE = (
-    2 * 2**20
-)  # the JSON of a request with two prompts of 10,000 characters is far smaller
-WEBSOCKET_MAX_FRAME_BYTES = 8 * 2**20
+# A request with its pictures in base64; larger ones come by POST /uploads, whose files are not counted here.
+DATA_UPLOAD_MAX_MEMORY_SIZE = WEBSOCKET_MAX_FRAME_BYTES = 8 * 2**20
 
 # --- Files --------------------------------------------------------------------------------------------------
 FRONTEND_DIST = ENV.frontend_dist

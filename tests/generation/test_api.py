@@ -64,7 +64,7 @@ class TestSubmit:
             ({"prompt": "a", "sampler": "Magic"}, 422, "unknown_sampler", "sampler"),
             ({"prompt": "a", "scheduler": "Magic"}, 422, "unknown_schedule", "scheduler"),
             ({"prompt": "a", "model": "Magic"}, 422, "unknown_model", "model"),
-            ({"prompt": "a", "loras": [{"name": "x"}]}, 422, "unsupported_feature", "loras"),
+            ({"prompt": "a", "loras": [{"name": "x"}]}, 422, "unknown_model", "loras.0.name"),
             ('{"prompt": "a", "cfg_scale": NaN}', 422, "invalid_input", "cfg_scale"),
             ({}, 422, "invalid_input", "prompt"),
             ("[]", 422, "invalid_input", None),

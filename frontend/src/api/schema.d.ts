@@ -96,6 +96,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/adetailer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find regions of a picture and paint each anew
+         * @description A job like any other, of task `adetailer`.
+         */
+        post: operations["jobs_adetailer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/face_restoration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Repaint the faces of a picture
+         * @description A job like any other, of task `face_restoration`.
+         */
+        post: operations["jobs_face_restoration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/preprocess": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show the map that a control unit would follow
+         * @description A job like any other, of task `preprocess`; its picture is left out of the gallery's usual list.
+         */
+        post: operations["jobs_preprocess"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/upscale": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enlarge a picture
+         * @description A job like any other, of task `upscale`.
+         */
+        post: operations["jobs_upscale"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{job_id}": {
         parameters: {
             query?: never;
@@ -165,7 +245,7 @@ export interface paths {
         };
         /**
          * Models, the default first
-         * @description Enabled ones whose files are there.
+         * @description Enabled ones whose files are there. Without `variant` checkpoints that only refine are left out.
          */
         get: operations["models_list"];
         put?: never;
@@ -218,10 +298,338 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a picture
+         * @description PNG, JPEG, WebP or AVIF as `multipart/form-data`. It is turned upright and loses its metadata.
+         */
+        post: operations["uploads_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A picture I sent
+         * @description As long as it is kept.
+         */
+        get: operations["uploads_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete it now
+         * @description 409 `upload_in_use` while a job of mine waits for it or runs.
+         */
+        delete: operations["uploads_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The picture itself
+         * @description As a PNG; only for whom it belongs to.
+         */
+        get: operations["uploads_content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * ControlIn
+         * @description A ControlNet or T2I-Adapter. The preprocessor's own parameters stand beside these fields, by the names
+         *     in `GET /options`, such as `canny_low`.
+         */
+        ControlIn: {
+            /**
+             * Control Mode
+             * @default balanced
+             * @enum {string}
+             */
+            control_mode?: "balanced" | "prompt" | "control";
+            /**
+             * Image
+             * @description Empty for the request's own picture.
+             */
+            image?: string | null;
+            /**
+             * Model
+             * @description Empty for the first of that type.
+             */
+            model?: string | null;
+            /**
+             * Preprocessor
+             * @description `none`: the picture is a map already; empty for that of the type.
+             */
+            preprocessor?: string | null;
+            /**
+             * Preprocessor Resolution
+             * @default 512
+             */
+            preprocessor_resolution?: number;
+            /**
+             * Resize Mode
+             * @default crop
+             * @enum {string}
+             */
+            resize_mode?: "stretch" | "crop" | "fill";
+            /**
+             * Start Percent
+             * @default 0
+             */
+            start_percent?: number;
+            /**
+             * Stop Percent
+             * @default 1
+             */
+            stop_percent?: number;
+            /**
+             * Type
+             * @description A control type of `GET /options`, such as `canny`.
+             * @default
+             */
+            type?: string;
+            /**
+             * Weight
+             * @default 1
+             */
+            weight?: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * DetailImageIn
+         * @description Find regions of a picture and paint each anew: the fields of one pass, and, beside them, any field of
+         *     `POST /jobs` (`model`, `prompt`, `seed`, `loras`, ...). Several passes: `adetailer`, a list.
+         */
+        DetailImageIn: {
+            /**
+             * Blur
+             * @default 4
+             */
+            blur?: number;
+            /** Cfg Scale */
+            cfg_scale?: number | null;
+            /**
+             * Confidence
+             * @default 0.3
+             */
+            confidence?: number;
+            /**
+             * Detector
+             * @description Empty for the first of `GET /options`.
+             */
+            detector?: string | null;
+            /**
+             * Dilate
+             * @default 4
+             */
+            dilate?: number;
+            /**
+             * Height
+             * @description 0: the request's own.
+             * @default 0
+             */
+            height?: number;
+            /**
+             * Image
+             * @description A PNG, JPEG, WebP or AVIF in base64 (also as a data: address), `upload:<id>`, or `image:<id>` for a picture of mine in the gallery.
+             */
+            image: string;
+            /**
+             * Max Ratio
+             * @default 1
+             */
+            max_ratio?: number;
+            /**
+             * Merge
+             * @default none
+             * @enum {string}
+             */
+            merge?: "none" | "merge" | "merge_and_invert";
+            /**
+             * Min Ratio
+             * @default 0
+             */
+            min_ratio?: number;
+            /**
+             * Negative Prompt
+             * @default
+             */
+            negative_prompt?: string;
+            /**
+             * Offset X
+             * @default 0
+             */
+            offset_x?: number;
+            /**
+             * Offset Y
+             * @default 0
+             */
+            offset_y?: number;
+            /**
+             * Padding
+             * @default 32
+             */
+            padding?: number;
+            /**
+             * Prompt
+             * @default
+             */
+            prompt?: string;
+            /**
+             * Steps
+             * @default 0
+             */
+            steps?: number;
+            /**
+             * Strength
+             * @default 0.4
+             */
+            strength?: number;
+            /**
+             * Top K
+             * @description The surest ones alone; 0 for all.
+             * @default 0
+             */
+            top_k?: number;
+            /**
+             * Width
+             * @description 0: the request's own.
+             * @default 0
+             */
+            width?: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * DetailIn
+         * @description A pass of ADetailer: find regions, paint each anew. Empty, 0 and null are the request's own values.
+         */
+        DetailIn: {
+            /**
+             * Blur
+             * @default 4
+             */
+            blur?: number;
+            /** Cfg Scale */
+            cfg_scale?: number | null;
+            /**
+             * Confidence
+             * @default 0.3
+             */
+            confidence?: number;
+            /**
+             * Detector
+             * @description Empty for the first of `GET /options`.
+             */
+            detector?: string | null;
+            /**
+             * Dilate
+             * @default 4
+             */
+            dilate?: number;
+            /**
+             * Height
+             * @description 0: the request's own.
+             * @default 0
+             */
+            height?: number;
+            /**
+             * Max Ratio
+             * @default 1
+             */
+            max_ratio?: number;
+            /**
+             * Merge
+             * @default none
+             * @enum {string}
+             */
+            merge?: "none" | "merge" | "merge_and_invert";
+            /**
+             * Min Ratio
+             * @default 0
+             */
+            min_ratio?: number;
+            /**
+             * Negative Prompt
+             * @default
+             */
+            negative_prompt?: string;
+            /**
+             * Offset X
+             * @default 0
+             */
+            offset_x?: number;
+            /**
+             * Offset Y
+             * @default 0
+             */
+            offset_y?: number;
+            /**
+             * Padding
+             * @default 32
+             */
+            padding?: number;
+            /**
+             * Prompt
+             * @default
+             */
+            prompt?: string;
+            /**
+             * Steps
+             * @default 0
+             */
+            steps?: number;
+            /**
+             * Strength
+             * @default 0.4
+             */
+            strength?: number;
+            /**
+             * Top K
+             * @description The surest ones alone; 0 for all.
+             * @default 0
+             */
+            top_k?: number;
+            /**
+             * Width
+             * @description 0: the request's own.
+             * @default 0
+             */
+            width?: number;
+        };
         /**
          * EnhanceIn
          * @description A prompt to enhance. Without a seed each call gives another variant.
@@ -273,15 +681,73 @@ export interface components {
             message: string;
         };
         /**
+         * FaceRestorationIn
+         * @description Repaint faces.
+         */
+        FaceRestorationIn: {
+            /**
+             * Fidelity
+             * @default 0.5
+             */
+            fidelity?: number;
+            /**
+             * Model
+             * @description `gfpgan`, `codeformer`, or a model's name; empty for the first.
+             */
+            model?: string | null;
+            /**
+             * Visibility
+             * @default 1
+             */
+            visibility?: number;
+        };
+        /**
+         * FreeUIn
+         * @description FreeU's factors of the backbone (`b`) and the skips (`s`); 1 leaves them as they are.
+         */
+        FreeUIn: {
+            /**
+             * B1
+             * @default 1.3
+             */
+            b1?: number;
+            /**
+             * B2
+             * @default 1.4
+             */
+            b2?: number;
+            /**
+             * S1
+             * @default 0.9
+             */
+            s1?: number;
+            /**
+             * S2
+             * @default 0.2
+             */
+            s2?: number;
+        };
+        /**
          * GenerateIn
-         * @description What somebody asks for. A number in quotes is refused, and so are NaN and infinity.
+         * @description What somebody asks for. `null` is any field's default; what the task does not use is not looked at.
          */
         GenerateIn: {
+            /**
+             * Adetailer
+             * @description One pass, or a list.
+             * @default []
+             */
+            adetailer?: components["schemas"]["DetailIn"][];
             /**
              * Batch Size
              * @default 1
              */
             batch_size?: number;
+            /**
+             * Cfg Rescale
+             * @default 0
+             */
+            cfg_rescale?: number;
             /**
              * Cfg Scale
              * @default 7.5
@@ -294,10 +760,78 @@ export interface components {
              */
             clip_skip?: number;
             /**
-             * Height
-             * @default 512
+             * Control Maps
+             * @description Keep the maps that the preprocessors made.
+             * @default false
              */
-            height?: number;
+            control_maps?: boolean;
+            /**
+             * Controlnet
+             * @description One unit, or a list.
+             * @default []
+             */
+            controlnet?: components["schemas"]["ControlIn"][];
+            face_restoration?: components["schemas"]["FaceRestorationIn"] | null;
+            freeu?: components["schemas"]["FreeUIn"] | null;
+            /**
+             * Freeu Beta
+             * @description FreeU's b1 and b2 in one number; 0 is off.
+             * @default 0
+             */
+            freeu_beta?: number;
+            /**
+             * Height
+             * @description Empty: the model's native size.
+             */
+            height?: number | null;
+            hires?: components["schemas"]["HiresIn"] | null;
+            /**
+             * Image
+             * @description The picture to start from.
+             */
+            image?: string | null;
+            /**
+             * Inpaint Fill
+             * @default original
+             * @enum {string}
+             */
+            inpaint_fill?: "original" | "fill" | "latent_noise" | "latent_nothing";
+            /**
+             * Inpaint Only Masked
+             * @default false
+             */
+            inpaint_only_masked?: boolean;
+            /**
+             * Inpaint Padding
+             * @default 32
+             */
+            inpaint_padding?: number;
+            /**
+             * Ip Adapter
+             * @description One adapter, or a list.
+             * @default []
+             */
+            ip_adapter?: components["schemas"]["IpAdapterIn"][];
+            /**
+             * Loras
+             * @default []
+             */
+            loras?: components["schemas"]["LoraIn"][];
+            /**
+             * Mask
+             * @description White is painted anew.
+             */
+            mask?: string | null;
+            /**
+             * Mask Blur
+             * @default 4
+             */
+            mask_blur?: number;
+            /**
+             * Mask Invert
+             * @default false
+             */
+            mask_invert?: boolean;
             /**
              * Model
              * @description Name or id; empty for the default.
@@ -308,8 +842,25 @@ export interface components {
              * @default
              */
             negative_prompt?: string;
-            /** Prompt */
-            prompt: string;
+            outpaint?: components["schemas"]["OutpaintIn"] | null;
+            /**
+             * Pag Scale
+             * @default 0
+             */
+            pag_scale?: number;
+            /**
+             * Prompt
+             * @description Needed by every task that makes new pictures.
+             * @default
+             */
+            prompt?: string;
+            refiner?: components["schemas"]["RefinerIn"] | null;
+            /**
+             * Resize Mode
+             * @default stretch
+             * @enum {string}
+             */
+            resize_mode?: "stretch" | "crop" | "fill";
             /**
              * Sampler
              * @default Euler
@@ -332,16 +883,88 @@ export interface components {
              */
             steps?: number;
             /**
-             * Task
-             * @default txt2img
-             * @constant
+             * Strength
+             * @default 0.75
              */
-            task?: "txt2img";
+            strength?: number;
+            /**
+             * Styles
+             * @description Names of styles, applied in this order.
+             * @default []
+             */
+            styles?: string[];
+            /**
+             * Task
+             * @description txt2img, adetailer, img2img, inpaint, outpaint, face_restoration, preprocess, upscale or controlnet_<type>; empty: what the other fields say.
+             * @default txt2img
+             */
+            task?: string;
+            /**
+             * Tiling
+             * @default false
+             */
+            tiling?: boolean;
+            upscale?: components["schemas"]["UpscaleIn"] | null;
+            /**
+             * Vae
+             * @description Another VAE than the checkpoint's own.
+             */
+            vae?: string | null;
+            variation?: components["schemas"]["VariationIn"] | null;
             /**
              * Width
-             * @default 512
+             * @description Empty: the model's native size.
              */
-            width?: number;
+            width?: number | null;
+        };
+        /**
+         * HiresIn
+         * @description A second pass over the enlarged picture. Empty texts, 0 and null are the request's own values.
+         */
+        HiresIn: {
+            /** Cfg Scale */
+            cfg_scale?: number | null;
+            /**
+             * Negative Prompt
+             * @default
+             */
+            negative_prompt?: string;
+            /**
+             * Prompt
+             * @default
+             */
+            prompt?: string;
+            /**
+             * Sampler
+             * @default
+             */
+            sampler?: string;
+            /**
+             * Scale
+             * @default 2
+             */
+            scale?: number;
+            /**
+             * Scheduler
+             * @default
+             */
+            scheduler?: string;
+            /**
+             * Steps
+             * @default 0
+             */
+            steps?: number;
+            /**
+             * Strength
+             * @default 0.7
+             */
+            strength?: number;
+            /**
+             * Upscaler
+             * @description One of `GET /options`, or an upscaler model.
+             * @default Latent
+             */
+            upscaler?: string;
         };
         /**
          * ImageFilters
@@ -439,6 +1062,39 @@ export interface components {
             favourite: boolean;
         };
         /**
+         * IpAdapterIn
+         * @description Pictures whose content and style the result takes up.
+         */
+        IpAdapterIn: {
+            /**
+             * End
+             * @default 1
+             */
+            end?: number;
+            /**
+             * Image Encoder
+             * @description A CLIP model; empty for the one that fits.
+             */
+            image_encoder?: string | null;
+            /** Images */
+            images: string[];
+            /**
+             * Model
+             * @description Empty for the first of the checkpoint's family.
+             */
+            model?: string | null;
+            /**
+             * Scale
+             * @default 1
+             */
+            scale?: number;
+            /**
+             * Start
+             * @default 0
+             */
+            start?: number;
+        };
+        /**
          * JobFilters
          * @description Which of my jobs.
          */
@@ -466,6 +1122,11 @@ export interface components {
         JobOut: {
             /** Attempt */
             attempt: number;
+            /**
+             * Control Maps
+             * @default []
+             */
+            control_maps?: components["schemas"]["ImageOut"][];
             /**
              * Created At
              * Format: date-time
@@ -511,7 +1172,7 @@ export interface components {
          * Kind
          * @enum {string}
          */
-        Kind: "checkpoint" | "lora" | "vae" | "controlnet" | "embedding" | "ip_adapter" | "clip" | "upscaler" | "detector" | "preview_decoder";
+        Kind: "checkpoint" | "lora" | "vae" | "controlnet" | "embedding" | "ip_adapter" | "clip" | "upscaler" | "detector" | "preview_decoder" | "face_restorer" | "language_model";
         /**
          * LimitsOut
          * @description The ranges that requests are checked against.
@@ -533,6 +1194,24 @@ export interface components {
             min_side: number;
             /** Side Multiple */
             side_multiple: number;
+        };
+        /**
+         * LoraIn
+         * @description A LoRA slot.
+         */
+        LoraIn: {
+            /** Name */
+            name: string;
+            /**
+             * Te Weight
+             * @description For the text encoder; the same as `weight` unless told.
+             */
+            te_weight?: number | null;
+            /**
+             * Weight
+             * @default 1
+             */
+            weight?: number;
         };
         /**
          * MeOut
@@ -579,6 +1258,8 @@ export interface components {
             size_bytes: number;
             /** Trigger Words */
             trigger_words: string[];
+            /** Variant */
+            variant: string;
         };
         /**
          * ModelPage
@@ -589,6 +1270,20 @@ export interface components {
             items: components["schemas"]["ModelOut"][];
             /** Next Cursor */
             next_cursor: string | null;
+        };
+        /**
+         * ModelUse
+         * @description A model that a job uses.
+         */
+        ModelUse: {
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /** Sha256 */
+            sha256: string;
         };
         /**
          * OptionsOut
@@ -604,26 +1299,137 @@ export interface components {
             sizes: number[];
         };
         /**
+         * OutpaintIn
+         * @description Pixels to add on each side.
+         */
+        OutpaintIn: {
+            /**
+             * Bottom
+             * @default 0
+             */
+            bottom?: number;
+            /**
+             * Left
+             * @default 0
+             */
+            left?: number;
+            /**
+             * Right
+             * @default 0
+             */
+            right?: number;
+            /**
+             * Top
+             * @default 0
+             */
+            top?: number;
+        };
+        /**
          * Params
-         * @description What a job does, with the real seed and canonical names: enough to make the pictures again.
+         * @description What a job does, with the real seed, canonical names and stored pictures: enough to ask for it again.
+         *
+         *     Numbers that the task has no use for are those of the picture it begins with, or 0.
          */
         Params: {
+            /**
+             * Adetailer
+             * @default []
+             */
+            adetailer?: components["schemas"]["DetailIn"][];
             /** Batch Size */
             batch_size: number;
+            /**
+             * Cfg Rescale
+             * @default 0
+             */
+            cfg_rescale?: number;
             /** Cfg Scale */
             cfg_scale: number;
             /** Clip Skip */
             clip_skip: number;
+            /**
+             * Control Maps
+             * @default false
+             */
+            control_maps?: boolean;
+            /**
+             * Controlnet
+             * @default []
+             */
+            controlnet?: components["schemas"]["ControlIn"][];
+            face_restoration?: components["schemas"]["FaceRestorationIn"] | null;
+            freeu?: components["schemas"]["FreeUIn"] | null;
             /** Height */
             height: number;
+            hires?: components["schemas"]["HiresIn"] | null;
+            /** Image */
+            image?: string | null;
+            /**
+             * Inpaint Fill
+             * @default original
+             * @enum {string}
+             */
+            inpaint_fill?: "original" | "fill" | "latent_noise" | "latent_nothing";
+            /**
+             * Inpaint Only Masked
+             * @default false
+             */
+            inpaint_only_masked?: boolean;
+            /**
+             * Inpaint Padding
+             * @default 32
+             */
+            inpaint_padding?: number;
+            /**
+             * Ip Adapter
+             * @default []
+             */
+            ip_adapter?: components["schemas"]["IpAdapterIn"][];
+            /**
+             * Loras
+             * @default []
+             */
+            loras?: components["schemas"]["LoraIn"][];
+            /** Mask */
+            mask?: string | null;
+            /**
+             * Mask Blur
+             * @default 4
+             */
+            mask_blur?: number;
+            /**
+             * Mask Invert
+             * @default false
+             */
+            mask_invert?: boolean;
             /** Model */
             model: string;
             /** Model Id */
             model_id: string;
+            /**
+             * Models
+             * @default {}
+             */
+            models?: {
+                [key: string]: components["schemas"]["ModelUse"];
+            };
             /** Negative Prompt */
             negative_prompt: string;
+            outpaint?: components["schemas"]["OutpaintIn"] | null;
+            /**
+             * Pag Scale
+             * @default 0
+             */
+            pag_scale?: number;
             /** Prompt */
             prompt: string;
+            refiner?: components["schemas"]["RefinerIn"] | null;
+            /**
+             * Resize Mode
+             * @default stretch
+             * @enum {string}
+             */
+            resize_mode?: "stretch" | "crop" | "fill";
             /** Sampler */
             sampler: string;
             /** Scheduler */
@@ -632,8 +1438,89 @@ export interface components {
             seed: number;
             /** Steps */
             steps: number;
+            /**
+             * Strength
+             * @default 0.75
+             */
+            strength?: number;
+            /**
+             * Task
+             * @default txt2img
+             */
+            task?: string;
+            template?: components["schemas"]["Template"] | null;
+            /**
+             * Tiling
+             * @default false
+             */
+            tiling?: boolean;
+            upscale?: components["schemas"]["UpscaleIn"] | null;
+            /** Vae */
+            vae?: string | null;
+            variation?: components["schemas"]["VariationIn"] | null;
             /** Width */
             width: number;
+        };
+        /**
+         * PreprocessIn
+         * @description Show the map that a control unit would follow: `type` or `preprocessor`, and its parameters.
+         */
+        PreprocessIn: {
+            /**
+             * Control Mode
+             * @default balanced
+             * @enum {string}
+             */
+            control_mode?: "balanced" | "prompt" | "control";
+            /**
+             * Image
+             * @description A PNG, JPEG, WebP or AVIF in base64 (also as a data: address), `upload:<id>`, or `image:<id>` for a picture of mine in the gallery.
+             */
+            image: string;
+            /**
+             * Model
+             * @description Empty for the first of that type.
+             */
+            model?: string | null;
+            /**
+             * Preprocessor
+             * @description `none`: the picture is a map already; empty for that of the type.
+             */
+            preprocessor?: string | null;
+            /**
+             * Preprocessor Resolution
+             * @default 512
+             */
+            preprocessor_resolution?: number;
+            /**
+             * Resize Mode
+             * @default crop
+             * @enum {string}
+             */
+            resize_mode?: "stretch" | "crop" | "fill";
+            /**
+             * Start Percent
+             * @default 0
+             */
+            start_percent?: number;
+            /**
+             * Stop Percent
+             * @default 1
+             */
+            stop_percent?: number;
+            /**
+             * Type
+             * @description A control type of `GET /options`, such as `canny`.
+             * @default
+             */
+            type?: string;
+            /**
+             * Weight
+             * @default 1
+             */
+            weight?: number;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * ProgressOut
@@ -646,6 +1533,45 @@ export interface components {
             step: number;
             /** Total */
             total: number;
+        };
+        /**
+         * RefinerIn
+         * @description Another checkpoint for the last steps.
+         */
+        RefinerIn: {
+            /** Model */
+            model: string;
+            /**
+             * Switch At
+             * @default 0.8
+             */
+            switch_at?: number;
+        };
+        /**
+         * RestoreFacesIn
+         * @description Repaint the faces of a picture.
+         */
+        RestoreFacesIn: {
+            /**
+             * Fidelity
+             * @default 0.5
+             */
+            fidelity?: number;
+            /**
+             * Image
+             * @description A PNG, JPEG, WebP or AVIF in base64 (also as a data: address), `upload:<id>`, or `image:<id>` for a picture of mine in the gallery.
+             */
+            image: string;
+            /**
+             * Model
+             * @description `gfpgan`, `codeformer`, or a model's name; empty for the first.
+             */
+            model?: string | null;
+            /**
+             * Visibility
+             * @default 1
+             */
+            visibility?: number;
         };
         /**
          * SamplerOut
@@ -670,6 +1596,98 @@ export interface components {
             name: string;
         };
         /**
+         * Template
+         * @description Prompts as they were written, where styles, wildcards or choices made others of them.
+         */
+        Template: {
+            /** Negative Prompt */
+            negative_prompt: string;
+            /** Prompt */
+            prompt: string;
+            /** Styles */
+            styles: string[];
+        };
+        /**
+         * UploadOut
+         * @description A picture of mine that jobs may begin with.
+         */
+        UploadOut: {
+            /** Bytes */
+            bytes: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Height */
+            height: number;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Reference */
+            reference: string;
+            /** Width */
+            width: number;
+        };
+        /**
+         * UpscaleImageIn
+         * @description Enlarge a picture.
+         */
+        UpscaleImageIn: {
+            /**
+             * Image
+             * @description A PNG, JPEG, WebP or AVIF in base64 (also as a data: address), `upload:<id>`, or `image:<id>` for a picture of mine in the gallery.
+             */
+            image: string;
+            /**
+             * Method
+             * @description `esrgan`, `realesrgan`, `dat`, `lanczos`, or an upscaler's name or id.
+             * @default lanczos
+             */
+            method?: string;
+            /**
+             * Scale
+             * @default 2
+             */
+            scale?: number;
+            /**
+             * Tile
+             * @description Side in pixels of what a model sees at once.
+             * @default 512
+             */
+            tile?: number;
+        };
+        /**
+         * UpscaleIn
+         * @description Enlarge by any factor.
+         */
+        UpscaleIn: {
+            /**
+             * Method
+             * @description `esrgan`, `realesrgan`, `dat`, `lanczos`, or an upscaler's name or id.
+             * @default lanczos
+             */
+            method?: string;
+            /**
+             * Scale
+             * @default 2
+             */
+            scale?: number;
+            /**
+             * Tile
+             * @description Side in pixels of what a model sees at once.
+             * @default 512
+             */
+            tile?: number;
+        };
+        /**
          * UserOut
          * @description Somebody, as they see themselves.
          */
@@ -682,6 +1700,25 @@ export interface components {
             is_staff: boolean;
             /** Username */
             username: string;
+        };
+        /**
+         * Variant
+         * @enum {string}
+         */
+        Variant: "base" | "inpainting" | "refiner";
+        /**
+         * VariationIn
+         * @description Noise on the way to that of another seed.
+         */
+        VariationIn: {
+            /**
+             * Seed
+             * @description -1 for a random one.
+             * @default -1
+             */
+            seed?: number;
+            /** Strength */
+            strength: number;
         };
     };
     responses: never;
@@ -871,6 +1908,146 @@ export interface operations {
             };
         };
     };
+    jobs_adetailer: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DetailImageIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+        };
+    };
+    jobs_face_restoration: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreFacesIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+        };
+    };
+    jobs_preprocess: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreprocessIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+        };
+    };
+    jobs_upscale: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpscaleImageIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+        };
+    };
     jobs_get: {
         parameters: {
             query?: never;
@@ -938,7 +2115,8 @@ export interface operations {
     models_list: {
         parameters: {
             query?: {
-                kind?: "checkpoint" | "lora" | "vae" | "controlnet" | "embedding" | "ip_adapter" | "clip" | "upscaler" | "detector" | "preview_decoder";
+                kind?: "checkpoint" | "lora" | "vae" | "controlnet" | "embedding" | "ip_adapter" | "clip" | "upscaler" | "detector" | "preview_decoder" | "face_restorer" | "language_model";
+                variant?: components["schemas"]["Variant"] | null;
             };
             header?: never;
             path?: never;
@@ -998,6 +2176,98 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["EnhancedOut"];
                 };
+            };
+        };
+    };
+    uploads_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * File
+                     * Format: binary
+                     */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadOut"];
+                };
+            };
+        };
+    };
+    uploads_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadOut"];
+                };
+            };
+        };
+    };
+    uploads_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    uploads_content: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
