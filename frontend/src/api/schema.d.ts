@@ -24,6 +24,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/images/read-recipe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a picture was made with
+         * @description Reads the texts in a PNG, JPEG, WebP, AVIF or GIF of A1111, Forge, SD.Next, ComfyUI, InvokeAI, Fooocus,
+         *     SwarmUI, NovelAI and of this portal. The file is not stored.
+         */
+        post: operations["images_read_recipe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/images/{image_id}": {
         parameters: {
             query?: never;
@@ -1227,6 +1248,18 @@ export interface components {
             version: string;
         };
         /**
+         * MissingOut
+         * @description Something of the recipe that cannot be used here.
+         */
+        MissingOut: {
+            /** Field */
+            field: string;
+            /** Reason */
+            reason: string;
+            /** Value */
+            value: string;
+        };
+        /**
          * ModelOut
          * @description A model that I may use.
          */
@@ -1535,6 +1568,24 @@ export interface components {
             total: number;
         };
         /**
+         * RecipeOut
+         * @description `params` can be sent to `POST /jobs` as they are; `missing` says what they lack.
+         */
+        RecipeOut: {
+            /** Extra */
+            extra: {
+                [key: string]: string;
+            };
+            /** Missing */
+            missing: components["schemas"]["MissingOut"][];
+            /** Params */
+            params: {
+                [key: string]: unknown;
+            };
+            /** Source */
+            source: string;
+        };
+        /**
          * RefinerIn
          * @description Another checkpoint for the last steps.
          */
@@ -1753,6 +1804,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImagePage"];
+                };
+            };
+        };
+    };
+    images_read_recipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * File
+                     * Format: binary
+                     */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecipeOut"];
                 };
             };
         };
