@@ -10,7 +10,7 @@ the whole prompt in one vector, for which the second encoder's of the first chun
 size.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -18,6 +18,7 @@ import torch
 
 from generation.engine.errors import EngineError
 from generation.engine.lru import ByteLru
+from generation.engine.networks import TextAdditions, token_ids
 from generation.engine.prompts import Chunk, PlanStep, plan, read_prompts
 from generation.engine.spec import GenerationRequest
 
@@ -74,11 +75,21 @@ class _Encoded(NamedTuple):
         return sum(part.numel() * part.element_size() for part in self if part is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What texts are encoded with."""
+
+    key: str
+    """Names the checkpoint."""
+    checkpoint: "Checkpoint"
+    additions: TextAdditions = field(default_factory=TextAdditions)
+
+
 class Conditioner:
     """Encodes requests; remembers chunks, which is exact, since each is encoded alone in a batch of one."""
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
-        self._cache: ByteLru[tuple[str, int, int, Chunk], _Encoded] = ByteLru(limit)
+        self._cache: ByteLru[tuple[Hashable, ...], _Encoded] = ByteLru(limit)
 
     @property
     def nbytes(self) -> int:
@@ -87,17 +98,16 @@ class Conditioner:
 
     def encode(
         self,
-        key: str,
-        checkpoint: "Checkpoint",
+        reader: Reader,
         request: GenerationRequest,
         *,
         steps: int | None = None,
         hires_base: int | None = None,
     ) -> Conditioning:
-        """``key`` names the checkpoint; ``steps`` are those that are made, where it is not all of the
-        request's; ``hires_base`` as for ``prompts.plan``. Raises ``EngineError`` with ``field`` ``clip_skip``
-        or a prompt's.
+        """``steps`` are those that are made, where it is not all of the request's; ``hires_base`` as for
+        ``prompts.plan``. Raises ``EngineError`` with ``field`` ``clip_skip`` or a prompt's.
         """
+        checkpoint = reader.checkpoint
         _require_layers(checkpoint, request.clip_skip)
         steps = request.steps if steps is None else steps
         positive, negative = read_prompts(
@@ -108,7 +118,7 @@ class Conditioner:
             plan(
                 positive,
                 negative,
-                tokenizer.ids,
+                reader.additions.tokenizer(tokenizer.ids),
                 comma=tokenizer.comma,
                 steps=steps,
                 hires_base=hires_base,
@@ -119,7 +129,7 @@ class Conditioner:
         texts = tuple(
             _joined(
                 [
-                    self._all_encoded(key, checkpoint, tower, request.clip_skip, _filled(chunks, length))
+                    self._all_encoded(reader, tower, request.clip_skip, _filled(chunks, length))
                     for tower, chunks in enumerate(towers)
                 ],
                 request,
@@ -131,20 +141,20 @@ class Conditioner:
         return _silenced(made) if unsaid and checkpoint.zeros_for_empty_negative else made
 
     def _all_encoded(
-        self, key: str, checkpoint: "Checkpoint", tower: int, clip_skip: int, chunks: Iterable[Chunk]
+        self, reader: Reader, tower: int, clip_skip: int, chunks: Iterable[Chunk]
     ) -> list[_Encoded]:
-        return [self._encoded(key, checkpoint, tower, clip_skip, chunk) for chunk in chunks]
+        return [self._encoded(reader, tower, clip_skip, chunk) for chunk in chunks]
 
-    def _encoded(
-        self, key: str, checkpoint: "Checkpoint", tower: int, clip_skip: int, chunk: Chunk
-    ) -> _Encoded:
-        place = (key, tower, clip_skip, chunk)
+    def _encoded(self, reader: Reader, tower: int, clip_skip: int, chunk: Chunk) -> _Encoded:
+        place = (reader.key, reader.additions.key, tower, clip_skip, chunk)
         found = self._cache.get(place)
         if found is None:
-            encoder, tokenizer = checkpoint.text_towers[tower]
+            encoder, tokenizer = reader.checkpoint.text_towers[tower]
             tokens, weights = chunk.padded(bos=tokenizer.bos, eos=tokenizer.eos, pad=tokenizer.pad)
-            ids = torch.tensor([tokens], device=encoder.device)
-            found = _read_xl(encoder, clip_skip, ids) if checkpoint.is_xl else _read(encoder, clip_skip, ids)
+            ids = torch.tensor([token_ids(tokens)], device=encoder.device)
+            read = _read_xl if reader.checkpoint.is_xl else _read
+            with reader.additions.applied(encoder, tower, tokens):
+                found = read(encoder, clip_skip, ids)
             if any(weight != 1.0 for weight in weights):
                 found = found._replace(hidden=_weighted(found.hidden, weights))
             self._cache.put(place, found, found.nbytes)

@@ -106,6 +106,20 @@ class ModelCache:
             self._failures.pop(key, None)
             self._shrink(self._entries.limit)
 
+    def hold(self, key: str) -> bool:
+        """Hold until ``release`` what was kept under ``key``; False when it is not there (any more)."""
+        if key not in self._entries:
+            return False
+        self._leases[key] += 1
+        return True
+
+    def keep(self, key: str, label: str, model: Resident) -> None:
+        """Take in something that was made of models on the device, and hold it until ``release``."""
+        self._leases[key] += 1
+        if key not in self._entries:
+            self._labels[key] = label
+            self._place(key, model)
+
     @property
     def settled(self) -> bool:
         """Whether the reading thread has finished something that ``settle`` has not taken in yet."""
@@ -117,6 +131,7 @@ class ModelCache:
             del self._pending[key]
             try:
                 self._place(key, future.result())
+                self.loads += 1
             except Exception as error:
                 logger.warning("Model %s was not loaded: %s", self._labels[key], error)
                 if key in self._leases:
@@ -159,5 +174,4 @@ class ModelCache:
         placed = memory_retry(lambda: model.to(self._device), self.evict_idle)
         with self._lock:
             self._entries.put(key, placed, placed.nbytes)
-        self.loads += 1
         logger.info("Model %s loaded (%.0f MB).", self._labels[key], placed.nbytes / 2**20)

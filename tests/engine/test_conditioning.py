@@ -7,7 +7,7 @@ import torch
 
 from generation.engine.checkpoints import load
 from generation.engine.checkpoints.components import Checkpoint
-from generation.engine.conditioning import Conditioner, Conditioning
+from generation.engine.conditioning import Conditioner, Conditioning, Reader
 from generation.engine.step_engine import StepEngine
 from tests.engine.conftest import TIMEOUT, Denoiser, MakeEngine, MakeRequest
 from tests.engine.test_batching import submit_together
@@ -33,7 +33,8 @@ def negative(encoded: Conditioning) -> torch.Tensor:
 def test_long_prompts_are_chunks_end_to_end(checkpoint: Checkpoint, make_request: MakeRequest) -> None:
     long = " ".join(["red fox"] * 50)
     with torch.inference_mode():
-        encoded = Conditioner().encode("tiny", checkpoint, make_request(long, negative_prompt="a cat"))
+        request = make_request(long, negative_prompt="a cat")
+        encoded = Conditioner().encode(Reader("tiny", checkpoint), request)
     assert encoded.chunks == 2
     assert positive(encoded).shape == negative(encoded).shape == (1, 154, TEXT_WIDTH)
     tokenizer = checkpoint.tokenizer
@@ -50,14 +51,14 @@ def test_the_shorter_prompt_is_filled_with_empty_chunks(
 ) -> None:
     conditioner = Conditioner()
     with torch.inference_mode():
-        long = conditioner.encode("tiny", checkpoint, make_request("fox " * 80))
-        empty = conditioner.encode("tiny", checkpoint, make_request(""))
+        long = conditioner.encode(Reader("tiny", checkpoint), make_request("fox " * 80))
+        empty = conditioner.encode(Reader("tiny", checkpoint), make_request(""))
     assert torch.equal(negative(long)[:, 77:], positive(empty))
 
 
 def test_unguided_requests_need_no_negative(checkpoint: Checkpoint, make_request: MakeRequest) -> None:
     request = make_request(negative_prompt="fox " * 200, guidance_scale=1.0)
-    encoded = Conditioner().encode("tiny", checkpoint, request)
+    encoded = Conditioner().encode(Reader("tiny", checkpoint), request)
     assert (encoded.guided, encoded.chunks, len(encoded.texts)) == (False, 1, 1)
 
 
@@ -67,12 +68,12 @@ def test_what_was_encoded_once_is_remembered(
     calls: list[int] = []
     hook = checkpoint.text_encoder.register_forward_pre_hook(lambda *_: calls.append(1))
     conditioner = Conditioner()
-    first = conditioner.encode("tiny", checkpoint, make_request())
-    again = conditioner.encode("tiny", checkpoint, make_request(seed=3))
+    first = conditioner.encode(Reader("tiny", checkpoint), make_request())
+    again = conditioner.encode(Reader("tiny", checkpoint), make_request(seed=3))
     assert len(calls) == 2  # the prompt and the empty negative
     assert torch.equal(positive(first), positive(again))
-    conditioner.encode("tiny", checkpoint, make_request(clip_skip=1))
-    conditioner.encode("other model", checkpoint, make_request())
+    conditioner.encode(Reader("tiny", checkpoint), make_request(clip_skip=1))
+    conditioner.encode(Reader("other model", checkpoint), make_request())
     assert len(calls) == 6
     hook.remove()
 
@@ -81,7 +82,7 @@ def test_the_memory_for_encoded_prompts_is_bounded(checkpoint: Checkpoint, make_
     room_for_two = 2 * 77 * TEXT_WIDTH * 4
     conditioner = Conditioner(room_for_two)
     for seed in range(5):
-        conditioner.encode("tiny", checkpoint, make_request(f"fox {seed}", guidance_scale=1.0))
+        conditioner.encode(Reader("tiny", checkpoint), make_request(f"fox {seed}", guidance_scale=1.0))
     assert conditioner.nbytes <= room_for_two
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from generation.engine.catalog import SAMPLERS
 from generation.engine.checkpoints import load
 from generation.engine.checkpoints.components import Checkpoint
-from generation.engine.conditioning import Conditioner
+from generation.engine.conditioning import Conditioner, Reader
 from generation.engine.errors import EngineError
 from generation.engine.samplers import build_sampler
 from generation.engine.step_engine import StepEngine
@@ -50,7 +50,7 @@ class ByHand:
 
     def told(self, text: str) -> tuple[Tensor, dict[str, Tensor]]:
         request = self._make_request(text, guidance_scale=1.0)
-        [condition] = Conditioner().encode("tiny", self._checkpoint, request).texts
+        [condition] = Conditioner().encode(Reader("tiny", self._checkpoint), request).texts
         return condition.text, dict(condition.added)
 
     def paint(self, calls: list[dict[str, float]], *, sampler: str = "Euler", guided: bool = True) -> Tensor:
@@ -226,7 +226,7 @@ def test_what_cannot_be_done_is_named_before_a_model_is_loaded(
 def test_a_negative_of_comments_only_is_empty(tiny_xl: Path, make_request: MakeRequest) -> None:
     checkpoint = load(tiny_xl, torch.float32)
     with torch.inference_mode():
-        made = Conditioner().encode("xl", checkpoint, make_request("", negative_prompt="# nothing"))
+        made = Conditioner().encode(Reader("xl", checkpoint), make_request("", negative_prompt="# nothing"))
     assert made.steps[0].negative == 1
     assert not made.texts[1].text.any()
     assert made.texts[0].text.any()

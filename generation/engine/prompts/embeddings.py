@@ -49,6 +49,8 @@ def _replaced(
 
 
 def named_in(texts: Iterable[str], names: Iterable[str]) -> set[str]:
-    """Those of ``names`` that may stand in a text: a cheap look before anything is loaded."""
-    together = "\n".join(texts).casefold()
-    return {name for name in names if name.strip().casefold() in together}
+    """Those of ``names`` that may stand in a text: a cheap look before anything is loaded. All of them where
+    a schedule may put a name together.
+    """
+    together = "\n".join(texts).replace("\\", "").casefold()
+    return {name for name in names if "[" in together or name.strip().casefold() in together}

@@ -7,10 +7,10 @@ from typing import Final
 
 from generation.engine.errors import EngineError
 from generation.engine.prompts.limits import MAX_NETWORKS, MAX_WEIGHT, prompt_error, shortened
+from generation.engine.spec.limits import MAX_LORA_RANK
 
 _NETWORK: Final = re.compile(r"\\.|<(?P<kind>\w+):(?P<arguments>[^>]+)>", re.DOTALL)
 _LORA_KINDS: Final = ("lora", "lyco")
-_MAX_RANK: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _lora(network: ExtraNetwork, field: str) -> LoraUse:
     rank = named.get("dyn", given.get(2))
     if rank is None:
         return LoraUse(network.name, encoder, denoiser)
-    if not re.fullmatch(r"[0-9]{1,6}", rank.strip()) or not 1 <= int(rank) <= _MAX_RANK:
+    if not re.fullmatch(r"[0-9]{1,6}", rank.strip()) or not 1 <= int(rank) <= MAX_LORA_RANK:
         raise _bad_number(network, rank, field)
     return LoraUse(network.name, encoder, denoiser, int(rank))
 

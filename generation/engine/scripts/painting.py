@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from generation.engine.catalog import resolve_sampler
-from generation.engine.conditioning import Conditioning
+from generation.engine.conditioning import Conditioning, Reader
 from generation.engine.decoding import picture_decode
 from generation.engine.model_cache import CHECKPOINT, cache_key
 from generation.engine.preview import painter_for
 from generation.engine.rows import BatchKey, Row
 from generation.engine.samplers import Sampler, build_sampler
 from generation.engine.scripts.beginnings import INPAINTING_CHANNELS, Beginning, unmasked
+from generation.engine.scripts.networks import text_additions
 from generation.engine.scripts.script import Desk, Step
 from generation.engine.scripts.steering import steer
 from generation.engine.spec import GenerationRequest
@@ -75,10 +76,10 @@ def rows_denoise(
     if studio.sees_masks and not beginning.is_masked:
         yield from desk.turn()
         techniques += (desk.attempt(lambda: unmasked(studio.vae, request.width, request.height)),)
+    additions = yield from text_additions(desk, studio.checkpoint, request)
+    reader = Reader(studio.key, studio.checkpoint, additions)
     conditioning = desk.attempt(
-        lambda: desk.conditioner.encode(
-            studio.key, studio.checkpoint, request, steps=steps, hires_base=hires_base
-        )
+        lambda: desk.conditioner.encode(reader, request, steps=steps, hires_base=hires_base)
     )
     easel = _Easel(desk, studio, request, conditioning, techniques)
     rows = desk.attempt(

@@ -86,6 +86,21 @@ class Desk:
             model = self.cache.get(key)
         return model
 
+    def kept(self, key: str, label: str, make: Callable[[], Slices[R]]) -> Step[R]:
+        """Something made of models, remembered as long as there is room, and held until the run ends."""
+        if not self.cache.hold(key):
+            try:
+                made = yield from self.slices("loading", make())
+            except torch.OutOfMemoryError:
+                self.cache.evict_idle()
+                made = yield from self.slices("loading", make())
+            self.cache.keep(key, label, made)
+        self.run.leases.append(key)
+        found: R | None = self.cache.get(key)
+        if found is None:
+            raise RuntimeError(f"something held is gone: {key}")
+        return found
+
     def denoise(self, rows: list[Row]) -> Step[None]:
         """Let the rows go through ticks until all of them rest."""
         self.run.take_up(rows)

@@ -8,11 +8,14 @@ pass, with the request of that pass and so with its size.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from generation.engine.networks import DENOISER
+from generation.engine.scripts.networks import networks_merged
 from generation.engine.scripts.script import Desk, Step
 from generation.engine.spec import GenerationRequest
 from generation.engine.techniques import (
     FreeUpscaling,
     GuidanceRescale,
+    NetworkWeights,
     PerturbedAttention,
     Technique,
     Tiling,
@@ -30,6 +33,12 @@ def steer(desk: Desk, checkpoint: "Checkpoint", request: GenerationRequest) -> S
     for make in STEERS:
         made += yield from make(desk, checkpoint, request)
     return tuple(made)
+
+
+def _networks(desk: Desk, checkpoint: "Checkpoint", request: GenerationRequest) -> Step[list[Technique]]:
+    found = yield from networks_merged(desk, checkpoint, request)
+    changes = found is not None and DENOISER in found.weights
+    return [NetworkWeights(found.weights, found.identity)] if found and changes else []
 
 
 def _tiling(_desk: Desk, _checkpoint: "Checkpoint", request: GenerationRequest) -> Step[list[Technique]]:
@@ -52,5 +61,5 @@ def _guidance(_desk: Desk, _checkpoint: "Checkpoint", request: GenerationRequest
     return made
 
 
-STEERS: Final[tuple[Steer, ...]] = (_tiling, _free_u, _guidance)
+STEERS: Final[tuple[Steer, ...]] = (_networks, _tiling, _free_u, _guidance)
 """Called in this order. Guidance comes last: its rescaling is of what all others have come to."""

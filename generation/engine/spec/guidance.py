@@ -77,12 +77,16 @@ class LoraUnit:
     model: ModelRef
     denoiser: float = 1.0
     text_encoder: float = 1.0
+    rank: int | None = None
+    """Cut to this rank (A1111's ``dyn``); None is the whole."""
 
     def __post_init__(self) -> None:
         for name in ("denoiser", "text_encoder"):
             limits.require_range(
                 f"loras.{name}", getattr(self, name), -limits.MAX_LORA_WEIGHT, limits.MAX_LORA_WEIGHT
             )
+        if self.rank is not None:
+            limits.require_range("loras.rank", self.rank, 1, limits.MAX_LORA_RANK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ MAX_IP_SCALE: Final = 2.0
 MAX_LORAS: Final = 64
 """LoRAs from the slots and from the prompt together."""
 MAX_LORA_WEIGHT: Final = 10.0
+MAX_LORA_RANK: Final = 4096
 MAX_PAG_SCALE: Final = 20.0
 MAX_HIRES_SCALE: Final = 4.0
 MIN_UPSCALE: Final = 1.0

@@ -8,6 +8,7 @@ object's own, and everything that changes the network itself belongs into the ke
 from generation.engine.techniques.free_u import FreeUpscaling
 from generation.engine.techniques.guidance_rescale import GuidanceRescale
 from generation.engine.techniques.inpainting import InpaintChannels, MaskBlend
+from generation.engine.techniques.networks import NetworkWeights
 from generation.engine.techniques.perturbed_attention import PerturbedAttention
 from generation.engine.techniques.technique import Technique
 from generation.engine.techniques.tiling import Tiling
@@ -17,6 +18,7 @@ __all__ = [
     "GuidanceRescale",
     "InpaintChannels",
     "MaskBlend",
+    "NetworkWeights",
     "PerturbedAttention",
     "Technique",
     "Tiling",

@@ -64,4 +64,6 @@ def test_vectors_of_different_files_are_different() -> None:
 
 def test_only_those_are_looked_for_that_may_be_meant() -> None:
     assert named_in(["a fox, MY-STYLE", "blurry"], ["my-style", "neg", " "]) == {"my-style", " "}
+    assert named_in([r"a my\-style"], ["my-style", "neg"]) == {"my-style"}
+    assert named_in(["[a|my]-style"], ["my-style", "neg"]) == {"my-style", "neg"}
     assert named_in(["a fox", "Negative"], ["my-style", "neg"]) == {"neg"}
