@@ -79,10 +79,18 @@ class Run:
         """Whether no row of it takes part in a tick any more."""
         return all(row.resting for row in self.rows)
 
+    def model_ready(self) -> None:
+        """Note that what the first pass needs is there."""
+        self.loaded = self.loaded or monotonic()
+
+    def show(self, preview: bytes) -> None:
+        """Report a preview that a script has drawn itself."""
+        self.previewed = monotonic()
+        self.report("denoising", preview)
+
     def take_up(self, rows: list[Row]) -> None:
         """Denoise these from now on."""
-        if not self.loaded:
-            self.loaded = monotonic()
+        self.model_ready()
         if self.rows and rows[0] is not self.rows[0]:
             self.passed += max(row.step for row in self.rows)
         self.rows = rows

@@ -1,9 +1,14 @@
 """The way of a request for new pictures."""
 
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
 from generation.engine.catalog import resolve_sampler
+from generation.engine.checkpoints import CheckpointInfo, detect
+from generation.engine.model_cache import cache_key
 from generation.engine.prompts import read_prompts
+from generation.engine.scripts.alone import paint_alone
 from generation.engine.scripts.canvas import flattened
 from generation.engine.scripts.finishing import finish
 from generation.engine.scripts.painting import studio_open
@@ -26,8 +31,18 @@ def _pictures(desk: Desk, request: GenerationRequest) -> Script:
         picture = flattened(init.image)
         return Outcome(images=(picture,) * request.batch_size, seeds=request.seeds)
     desk.run.ahead = request.steps + steps_to_come(request)
+    info = _info(cache_key(request.checkpoint), request.checkpoint.path)
+    if info.exclusive:
+        return (yield from paint_alone(desk, request, info))
     studio = yield from studio_open(desk, request)
     return (yield from paint(desk, studio, request))
+
+
+@lru_cache(maxsize=256)
+def _info(key: str, path: Path) -> CheckpointInfo:
+    """What ``detect`` says of the content that ``key`` stands for."""
+    del key
+    return detect(path)
 
 
 def refuse_unreadable(request: GenerationRequest) -> None:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from generation.engine import checkpoints
 from generation.engine.catalog import resolve_sampler
+from generation.engine.checkpoints.families import Family
 from generation.engine.conditioning import Conditioning, Reader
 from generation.engine.decoding import picture_decode
-from generation.engine.model_cache import CHECKPOINT, cache_key
+from generation.engine.model_cache import CHECKPOINT, ModelKind, cache_key
 from generation.engine.preview import painter_for
 from generation.engine.rows import BatchKey, Row
 from generation.engine.samplers import Sampler, build_sampler
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from generation.engine.checkpoints.components import Checkpoint
+    from generation.engine.checkpoints.vae import LoadedVae
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +59,22 @@ class Studio:
 def studio_open(desk: Desk, request: GenerationRequest) -> Step[Studio]:
     """Load what every pass of the request needs. Raises ``EngineError``."""
     checkpoint = yield from desk.model(CHECKPOINT, request.checkpoint)
+    other = yield from vae_of(desk, request, checkpoint.info.family)
+    if other is not None:
+        other.require_fit(checkpoint.latent_channels)
     desk.run.painter = painter_for(checkpoint)
-    return Studio(key=cache_key(request.checkpoint), checkpoint=checkpoint, vae=checkpoint.vae)
+    vae = checkpoint.vae if other is None else other.vae
+    return Studio(key=cache_key(request.checkpoint), checkpoint=checkpoint, vae=vae)
+
+
+def vae_of(desk: Desk, request: GenerationRequest, family: Family) -> "Step[LoadedVae | None]":
+    """The request's own VAE, or None where it takes the checkpoint's. Raises ``EngineError``."""
+    if request.vae is None:
+        return None
+    kind: ModelKind[LoadedVae] = ModelKind(
+        f"vae of {family}", lambda path, dtype: checkpoints.vae_load(path, family, dtype)
+    )
+    return (yield from desk.model(kind, request.vae))
 
 
 def rows_denoise(

@@ -1,0 +1,103 @@
+"""SD3 and Flux through the engine, beside everybody else's rows; another VAE than the checkpoint's."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from generation.engine.checkpoints import flow_load
+from generation.engine.errors import EngineError, GenerationCancelled
+from generation.engine.exclusive import exclusive_run
+from generation.engine.slices import run_through
+from generation.engine.spec import HiresFix, InitImage, ModelRef, Progress
+from generation.engine.step_engine import StepEngine
+from tests.engine.conftest import TIMEOUT, MakeRequest
+from tests.engine.test_batching import pixels
+from tests.engine.test_starting_pictures import drawing
+from tests.engine.tiny_flow import tiny_flux_folder, tiny_sd3_folder
+
+MAKERS: dict[str, Callable[[Path], Path]] = {"sd3": tiny_sd3_folder, "flux": tiny_flux_folder}
+
+
+@pytest.fixture(scope="module")
+def flows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("flows")
+    return {family: make(root / family) for family, make in MAKERS.items()}
+
+
+@pytest.mark.parametrize("family", MAKERS)
+def test_the_engine_runs_them_between_other_peoples_ticks(
+    family: str, flows: dict[str, Path], engine: StepEngine, make_request: MakeRequest
+) -> None:
+    alone = engine.submit(make_request(seed=3)).result(TIMEOUT)
+    seen: list[Progress] = []
+    request = make_request("a red fox", model=flows[family], batch_size=2, steps=4, seed=5)
+    future = engine.submit(request, on_progress=seen.append, wants_preview=lambda: True)
+    beside = engine.submit(make_request(seed=3))
+    result = future.result(TIMEOUT)
+    assert result.seeds == (5, 6)
+    assert (result.steps, result.buckets) == (4, (1,))
+    expected = run_through(exclusive_run(flow_load(flows[family], torch.float32), request))
+    assert pixels(result) == [image.tobytes() for image in expected]
+    assert pixels(beside.result(TIMEOUT)) == pixels(alone)
+    assert seen[-1].total >= 8
+    assert [progress.step for progress in seen] == sorted(progress.step for progress in seen)
+    assert any(progress.preview for progress in seen)
+    assert result.timings.loaded > 0
+
+
+def test_one_is_cancelled_within_a_step(
+    flows: dict[str, Path], engine: StepEngine, make_request: MakeRequest
+) -> None:
+    steps: list[int] = []
+    request = make_request(model=flows["sd3"], steps=40)
+    future = engine.submit(
+        request,
+        on_progress=lambda progress: steps.append(progress.step),
+        is_cancelled=lambda: max(steps, default=0) >= 2,
+    )
+    with pytest.raises(GenerationCancelled):
+        future.result(TIMEOUT)
+    assert max(steps) < 6
+    assert engine.submit(make_request(model=flows["sd3"])).result(TIMEOUT).images
+
+
+def test_what_they_cannot_do_is_refused_before_anything_is_loaded(
+    flows: dict[str, Path], engine: StepEngine, make_request: MakeRequest
+) -> None:
+    for values, field in (({"hires": HiresFix()}, "hires"), ({"pag_scale": 2.0}, "pag_scale")):
+        with pytest.raises(EngineError) as caught:
+            engine.submit(make_request(model=flows["flux"], **values)).result(TIMEOUT)
+        assert (caught.value.code, caught.value.field) == ("unsupported_feature", field)
+    assert engine.stats().loads == 0
+
+
+def test_another_vae_paints_the_same_latents_otherwise(
+    tiny: Path,
+    tiny_other: Path,
+    engine: StepEngine,
+    make_request: MakeRequest,
+    decoded: list[torch.Tensor],
+) -> None:
+    own = engine.submit(make_request()).result(TIMEOUT)
+    other = engine.submit(make_request(vae=ModelRef(path=tiny_other))).result(TIMEOUT)
+    assert torch.equal(decoded[0], decoded[1])
+    assert pixels(own) != pixels(other)
+    same = engine.submit(make_request(vae=ModelRef(path=tiny / "vae"))).result(TIMEOUT)
+    assert pixels(same) == pixels(own)
+    # A picture is encoded with it, too.
+    init = InitImage(image=drawing(), strength=0.3)
+    for vae in (None, ModelRef(path=tiny_other)):
+        engine.submit(make_request(init=init, vae=vae, sampler="DDIM")).result(TIMEOUT)
+    assert not np.allclose(decoded[-1].numpy(), decoded[-2].numpy(), atol=1e-2)
+
+
+def test_a_vae_of_another_family_names_the_field(
+    flows: dict[str, Path], engine: StepEngine, make_request: MakeRequest
+) -> None:
+    with pytest.raises(EngineError) as caught:
+        engine.submit(make_request(vae=ModelRef(path=flows["flux"]))).result(TIMEOUT)
+    assert caught.value.field == "vae"
+    assert engine.submit(make_request()).result(TIMEOUT).images
