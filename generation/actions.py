@@ -126,7 +126,7 @@ def cancel_generation(connection: Connection, data: dict[str, Any]) -> list[even
 def get_models(connection: Connection, _data: dict[str, Any]) -> list[events.WireMessage]:
     """The models that may be used, and the samplers and schedules."""
     models = [model_out(model).model_dump(mode="json") for model in model_list(user=connection.user)]
-    return [events.models_message(models, options_out().model_dump(mode="json"))]
+    return [events.models_message(models, options_out(connection.user).model_dump(mode="json"))]
 
 
 def get_gallery(connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:

@@ -170,7 +170,12 @@ def error_message(
 
 def models_message(models: Sequence[dict[str, Any]], options: dict[str, Any]) -> ModelsMessage:
     """``options``: what ``GET /options`` answers."""
-    data = {"models": list(models), "samplers": options["samplers"], "schedulers": options["schedules"]}
+    data = {
+        "models": list(models),
+        "samplers": options["samplers"],
+        "schedulers": options["schedules"],
+        "options": options,
+    }
     return {"type": "models", "data": data}
 
 

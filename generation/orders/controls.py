@@ -8,6 +8,7 @@ from generation.engine.preprocess.catalog import (
     CONTROL_TYPES,
     PREPROCESSORS,
     ControlType,
+    FileInfo,
     PreprocessorInfo,
     parameters_checked,
     preprocessor_info,
@@ -89,18 +90,25 @@ def _type_named(name: str, field: str) -> tuple[ControlType, PreprocessorInfo]:
 
 def _ready(usual: PreprocessorInfo, control_type: ControlType | None) -> PreprocessorInfo:
     """The usual preprocessor of a type, or, where its files are not installed, another that needs none."""
-    if _installed(usual):
+    if not files_missing(usual):
         return usual
     others = (info for info in PREPROCESSORS if info.control_types == (control_type,) and not info.package)
     return next((info for info in others if not info.files), usual)
 
 
-def _installed(info: PreprocessorInfo) -> bool:
+def usual_preprocessor(control_type: ControlType) -> PreprocessorInfo:
+    """The preprocessor of a unit that names the type alone."""
+    return _ready(_type_named(control_type, "type")[1], control_type)
+
+
+def files_missing(info: PreprocessorInfo) -> list[FileInfo]:
+    """What a preprocessor needs and the folder of helpers lacks."""
     folder = helpers_path() / "annotators"
-    return all(
-        (folder / file.name).exists() or (folder / file.name).with_suffix(".safetensors").exists()
+    return [
+        file
         for file in info.files
-    )
+        if not (folder / file.name).exists() and not (folder / file.name).with_suffix(".safetensors").exists()
+    ]
 
 
 def unit_parameters(unit: ControlIn, preprocessor: PreprocessorInfo, field: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from generation import services
 from generation.models import Job, JobState
 from models_hub.models import ModelFile
 from sdweb.accounts.models import User
+from tests.factories import ModelFileFactory
 from tests.generation.conftest import Submit
 from tests.generation.test_state_machine import pictures
 
@@ -207,6 +208,32 @@ class TestOptions:
         assert {"name": "karras", "label": "Karras"} in body["schedules"]
         assert body["limits"]["max_prompt_length"] == 10_000
         assert body["sizes"] == [512, 768, 1024]
+        assert {"canny", "depth_midas", "openpose"} <= {one["name"] for one in body["preprocessors"]}
+        (canny,) = (one for one in body["control_types"] if one["name"] == "Canny")
+        assert canny["preprocessor"] == "canny"
+
+    def test_says_what_each_preprocessor_takes_and_lacks(self, alice_client: Client) -> None:
+        found = {one["name"]: one for one in alice_client.get("/api/v1/options").json()["preprocessors"]}
+        low, high = found["canny"]["parameters"]
+        assert (low["name"], low["kind"], low["default"], low["minimum"], low["maximum"]) == (
+            "canny_low", "int", 100, 1, 255,
+        )  # fmt: skip
+        assert high["name"] == "canny_high"
+        assert found["canny"]["is_ready"]
+        assert not found["softedge_hed"]["is_ready"]
+        (file,) = found["softedge_hed"]["missing_files"]
+        assert file["url"].startswith("https://huggingface.co/")
+
+    def test_lists_the_library_by_kind(self, alice_client: Client) -> None:
+        lora = ModelFileFactory.create(kind=ModelFile.Kind.LORA, name="mine", trigger_words=["glow"])
+        ModelFileFactory.create(kind=ModelFile.Kind.LORA, name="off", enabled=False)
+        ModelFileFactory.create(kind=ModelFile.Kind.VAE, name="soft")
+        body = alice_client.get("/api/v1/options").json()
+        assert body["loras"] == [
+            {"id": str(lora.pk), "name": "mine", "family": "sd15", "trigger_words": ["glow"]}
+        ]
+        assert [one["name"] for one in body["vaes"]] == ["soft"]
+        assert body["upscale_methods"] == ["lanczos", "esrgan", "realesrgan", "dat"]
 
     def test_nobody_may_not(self, anonymous_client: Client) -> None:
         assert anonymous_client.get("/api/v1/options").status_code == 401
