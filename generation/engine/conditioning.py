@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from generation.engine.checkpoints.components import Checkpoint
 
 CACHE_BYTES: Final = 64 * 2**20
+LIKED_SCORE: Final = 6.0
+"""The score of what is wanted, and of what is not, as in diffusers' ``StableDiffusionXLImg2ImgPipeline``."""
+DISLIKED_SCORE: Final = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,8 @@ class Conditioner:
             for towers in zip(*(each.texts for each in plans), strict=True)
         )
         made = Conditioning(texts, plans[0].steps, length)
+        if checkpoint.time_ids_kind == "aesthetic":
+            return _judged(made)
         unsaid = negative is not None and not negative.text.strip()
         return _silenced(made) if unsaid and checkpoint.zeros_for_empty_negative else made
 
@@ -195,6 +200,25 @@ def _weighted(hidden: torch.Tensor, weights: Sequence[float]) -> torch.Tensor:
     given = hidden.float()
     scaled = given * torch.tensor(weights, device=given.device)[None, :, None]
     return (scaled * (given.mean() / scaled.mean())).to(hidden.dtype)
+
+
+def _judged(made: Conditioning) -> Conditioning:
+    """SDXL's refiner knows an aesthetic score in place of the last two sizes: a high one for what is wanted,
+    a low one for what is not.
+    """
+    liked = [_with_score(text, LIKED_SCORE) for text in made.texts]
+    disliked = [_with_score(text, DISLIKED_SCORE) for text in made.texts]
+    steps = tuple(
+        step if step.negative is None else replace(step, negative=len(liked) + step.negative)
+        for step in made.steps
+    )
+    return Conditioning((*liked, *disliked), steps, made.chunks)
+
+
+def _with_score(text: Condition, score: float) -> Condition:
+    sizes = text.added["time_ids"]
+    judged = torch.cat([sizes[:, :4], sizes.new_tensor([[score]])], dim=1)
+    return Condition(text.text, {**text.added, "time_ids": judged})
 
 
 def _silenced(made: Conditioning) -> Conditioning:

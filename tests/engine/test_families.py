@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ from generation.engine.checkpoints import flow_load
 from generation.engine.errors import EngineError, GenerationCancelled
 from generation.engine.exclusive import exclusive_run
 from generation.engine.slices import run_through
-from generation.engine.spec import HiresFix, InitImage, ModelRef, Progress
+from generation.engine.spec import HiresFix, InitImage, ModelRef, Progress, Refiner
 from generation.engine.step_engine import StepEngine
 from tests.engine.conftest import TIMEOUT, MakeRequest
 from tests.engine.test_batching import pixels
-from tests.engine.test_starting_pictures import drawing
+from tests.engine.test_starting_pictures import assert_equal, drawing
 from tests.engine.tiny_flow import tiny_flux_folder, tiny_sd3_folder
+from tests.engine.tiny_kinds import tiny_refiner_folder
 
 MAKERS: dict[str, Callable[[Path], Path]] = {"sd3": tiny_sd3_folder, "flux": tiny_flux_folder}
 
@@ -101,3 +103,46 @@ def test_a_vae_of_another_family_names_the_field(
         engine.submit(make_request(vae=ModelRef(path=flows["flux"]))).result(TIMEOUT)
     assert caught.value.field == "vae"
     assert engine.submit(make_request()).result(TIMEOUT).images
+
+
+@pytest.mark.parametrize("guidance", [5.0, 1.0])
+def test_a_refiner_takes_over_as_in_diffusers(
+    guidance: float, tiny_xl: Path, tmp_path: Path, engine: StepEngine, make_request: MakeRequest,
+    decoded: list[torch.Tensor],
+) -> None:  # fmt: skip
+    import diffusers
+
+    refiner = tiny_refiner_folder(tmp_path / "refiner")
+    base: Any = diffusers.StableDiffusionXLPipeline.from_pretrained(tiny_xl)
+    second: Any = diffusers.StableDiffusionXLImg2ImgPipeline.from_pretrained(refiner)
+    options = {"prompt": "a red fox", "negative_prompt": "a cat", "guidance_scale": guidance}
+    for pipeline in (base, second):
+        pipeline.set_progress_bar_config(disable=True)
+        pipeline.scheduler = diffusers.DDIMScheduler.from_config(  # type: ignore[attr-defined]
+            {**base.scheduler.config, "timestep_spacing": "leading"}
+        )
+    latents = base(
+        **options, num_inference_steps=10, denoising_end=0.6, width=64, height=64, output_type="latent",
+        generator=torch.Generator().manual_seed(7),
+    ).images  # fmt: skip
+    expected = second(
+        **options, num_inference_steps=10, denoising_start=0.6, image=latents, output_type="latent",
+        generator=torch.Generator().manual_seed(0), target_size=(64, 64), original_size=(64, 64),
+    ).images  # fmt: skip
+    request = make_request(
+        "a red fox", model=tiny_xl, negative_prompt="a cat", guidance_scale=guidance, sampler="DDIM",
+        steps=10, seed=7, refiner=Refiner(checkpoint=ModelRef(path=refiner), switch_at=0.6),
+    )  # fmt: skip
+    engine.submit(request).result(TIMEOUT)
+    assert_equal(decoded[-1], expected)
+
+
+def test_a_refiner_of_another_family_names_the_field(
+    tiny: Path, tiny_xl: Path, engine: StepEngine, make_request: MakeRequest
+) -> None:
+    refiner = Refiner(checkpoint=ModelRef(path=tiny))
+    with pytest.raises(EngineError) as caught:
+        engine.submit(make_request(model=tiny_xl, refiner=refiner)).result(TIMEOUT)
+    assert (caught.value.code, caught.value.field) == ("invalid_request", "refiner.checkpoint")
+    same = engine.submit(make_request(refiner=refiner, seed=2)).result(TIMEOUT)
+    assert pixels(same) == pixels(engine.submit(make_request(seed=2)).result(TIMEOUT))

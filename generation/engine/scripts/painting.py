@@ -84,26 +84,34 @@ def rows_denoise(
     beginning: Beginning,
     *,
     hires_base: int | None = None,
+    pause_at: int | None = None,
 ) -> Step[list[Row]]:
-    """One row per picture, from its beginning to its last step. ``hires_base`` are the first pass's steps,
-    in its second one: the prompt's schedule goes on from there.
+    """One row per picture, from its beginning to its last step, or to ``pause_at``. ``hires_base`` are the
+    first pass's steps, in its second one: the prompt's schedule goes on from there.
     """
     steps = request.steps - beginning.skip
     techniques = yield from steer(desk, studio.checkpoint, request)
     if studio.sees_masks and not beginning.is_masked:
         yield from desk.turn()
         techniques += (desk.attempt(lambda: unmasked(studio.vae, request.width, request.height)),)
-    additions = yield from text_additions(desk, studio.checkpoint, request)
-    reader = Reader(studio.key, studio.checkpoint, additions)
-    conditioning = desk.attempt(
-        lambda: desk.conditioner.encode(reader, request, steps=steps, hires_base=hires_base)
-    )
+    conditioning = yield from conditioning_for(desk, studio, request, steps=steps, hires_base=hires_base)
     easel = _Easel(desk, studio, request, conditioning, techniques)
     rows = desk.attempt(
         lambda: [easel.row(beginning, index, seed) for index, seed in enumerate(request.seeds)]
     )
+    for row in rows:
+        row.pause_at = pause_at
     yield from desk.denoise(rows)
     return rows
+
+
+def conditioning_for(
+    desk: Desk, studio: Studio, request: GenerationRequest, *, steps: int, hires_base: int | None = None
+) -> Step[Conditioning]:
+    """What the request's prompts tell the studio's denoiser over ``steps``."""
+    additions = yield from text_additions(desk, studio.checkpoint, request)
+    reader = Reader(studio.key, studio.checkpoint, additions)
+    return desk.attempt(lambda: desk.conditioner.encode(reader, request, steps=steps, hires_base=hires_base))
 
 
 def rows_decode(desk: Desk, studio: Studio, rows: Sequence[Row]) -> "Step[list[Image]]":
@@ -136,7 +144,7 @@ class _Easel:
         techniques = (*self.techniques, *opening.techniques)
         return Row(
             owner=self.desk.run,
-            key=self._key(techniques),
+            key=batch_key(self.studio, self.request, self.conditioning, techniques),
             sampler=sampler,
             generator=generator,
             latents=opening.latents,
@@ -158,14 +166,21 @@ class _Easel:
             skip=skip,
         )
 
-    def _key(self, techniques: tuple[Technique, ...]) -> BatchKey:
-        return BatchKey(
-            checkpoint=self.studio.key,
-            width=self.request.width,
-            height=self.request.height,
-            guided=self.conditioning.guided,
-            parts=self.conditioning.parts,
-            chunks=self.conditioning.chunks,
-            techniques=tuple(technique.key for technique in techniques if technique.key is not None),
-            extra_places=sum(technique.extra_places for technique in techniques),
-        )
+
+def batch_key(
+    studio: Studio,
+    request: GenerationRequest,
+    conditioning: Conditioning,
+    techniques: tuple[Technique, ...],
+) -> BatchKey:
+    """What a row of the request shares calls by."""
+    return BatchKey(
+        checkpoint=studio.key,
+        width=request.width,
+        height=request.height,
+        guided=conditioning.guided,
+        parts=conditioning.parts,
+        chunks=conditioning.chunks,
+        techniques=tuple(technique.key for technique in techniques if technique.key is not None),
+        extra_places=sum(technique.extra_places for technique in techniques),
+    )

@@ -16,7 +16,8 @@ from generation.engine.scripts.beginnings import (
     skipped_steps,
 )
 from generation.engine.scripts.canvas import Canvas, canvas_for
-from generation.engine.scripts.painting import Studio, rows_decode, rows_denoise
+from generation.engine.scripts.painting import Studio, rows_decode
+from generation.engine.scripts.refining import rows_paint
 from generation.engine.scripts.script import Desk, Outcome, Step
 from generation.engine.scripts.second_pass import second_pass
 from generation.engine.spec import GenerationRequest
@@ -29,7 +30,9 @@ def paint(desk: Desk, studio: Studio, request: GenerationRequest) -> Step[Outcom
         canvas = canvas_for(request.init, request.width, request.height)
     beginning = yield from _begin(desk, studio, request, canvas)
     desk.run.ahead = steps_to_come(request)
-    rows = yield from rows_denoise(desk, studio, request, beginning)
+    # Of two passes only the second one is refined, as in A1111.
+    first = request if request.hires is None else replace(request, refiner=None)
+    rows = yield from rows_paint(desk, studio, first, beginning)
     calls, buckets = rows[0].total, _buckets(rows)
     if request.hires is not None:
         rows = yield from second_pass(desk, studio, request, rows)

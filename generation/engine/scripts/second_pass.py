@@ -18,7 +18,8 @@ from generation.engine.scripts.beginnings import (
     skipped_steps,
 )
 from generation.engine.scripts.enlarging import enlarge
-from generation.engine.scripts.painting import Studio, rows_decode, rows_denoise
+from generation.engine.scripts.painting import Studio, rows_decode
+from generation.engine.scripts.refining import rows_paint
 from generation.engine.scripts.script import Desk, Step
 from generation.engine.spec import (
     LATENT_UPSCALERS,
@@ -54,7 +55,7 @@ def second_pass(
     again = request_again(request, hires, studio.scale)
     beginning = yield from _begin(desk, studio, again, hires, first)
     desk.run.ahead = 0
-    return (yield from rows_denoise(desk, studio, again, beginning, hires_base=request.steps))
+    return (yield from rows_paint(desk, studio, again, beginning, hires_base=request.steps))
 
 
 def request_again(request: GenerationRequest, hires: HiresFix, multiple: int) -> GenerationRequest:
