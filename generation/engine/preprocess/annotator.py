@@ -50,7 +50,7 @@ def library(name: str) -> ModuleType:
     Raises ``EngineError("package_missing")``.
     """
     try:
-        with _quiet():
+        with quiet():
             return importlib.import_module(f"controlnet_aux.{name}")
     # AttributeError: what it raises beside a version of mediapipe that it does not know.
     except (ImportError, AttributeError) as error:
@@ -72,7 +72,7 @@ def network(
     """
     weights = _weights(path)
     # Built without memory or random numbers. PiDiNet draws some nevertheless: they are given back.
-    with torch.random.fork_rng(devices=[]), _quiet(), torch.device("meta"):
+    with torch.random.fork_rng(devices=[]), quiet(), torch.device("meta"):
         module = construct()
     wanted = {name: rename(name) for name in module.state_dict()}
     found = {name: weights[stored] for name, stored in wanted.items() if stored in weights}
@@ -86,7 +86,7 @@ def network(
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Neither prints nor warnings: the library and timm use both for what is no news to anybody."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")

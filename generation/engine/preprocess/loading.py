@@ -15,6 +15,8 @@ from generation.engine.preprocess.transformer import TRANSFORMERS
 
 FOLDER: Final = "annotators"
 """Below ``EngineConfig.helpers``."""
+SAFE_NAMES: Final = {"pytorch_model.bin": "model.safetensors"}
+"""What replaces a pickle, where it is not the same name with another ending: transformers' own names."""
 NETWORKS: Final[Mapping[str, Callable[[tuple[Path, ...]], Annotator]]] = {
     **EDGE_NETWORKS,
     **DEPTH_NETWORKS,
@@ -51,10 +53,11 @@ def annotator_files(info: PreprocessorInfo, helpers: Path | None) -> tuple[Path,
 
 
 def _located(info: PreprocessorInfo, file: FileInfo, helpers: Path | None) -> Path:
-    folder = (helpers or Path()) / FOLDER
-    for path in ((folder / file.name).with_suffix(".safetensors"), folder / file.name):
-        if helpers is not None and path.is_file():
-            return path
+    if helpers is not None:
+        path = helpers / FOLDER / file.name
+        for candidate in (path.with_name(SAFE_NAMES.get(path.name, f"{path.stem}.safetensors")), path):
+            if candidate.is_file():
+                return candidate
     where = f"at {FOLDER}/{file.name} in the engine's folder of helper files"
     raise EngineError(
         "model_missing",

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from generation.engine.checkpoints.header import corrupt
+from generation.engine.checkpoints.info import json_read
 from generation.engine.checkpoints.tensors import weights_read
 from generation.engine.preprocess.annotator import Annotator, library
 from generation.engine.preprocess.subject import Pixels, Subject
@@ -114,6 +115,9 @@ def _model(paths: tuple[Path, ...], mapping: str, kinds: tuple[str, ...] = ()) -
     from transformers import AutoConfig
     from transformers.models.auto import modeling_auto
 
+    described = json_read(paths[0])
+    if described.get("use_pretrained_backbone") or described.get("backbone"):
+        raise corrupt(paths[0], "it wants parts from elsewhere, and everything has to be in its folder")
     try:
         config = AutoConfig.from_pretrained(paths[0].parent, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -121,15 +125,13 @@ def _model(paths: tuple[Path, ...], mapping: str, kinds: tuple[str, ...] = ()) -
     known = getattr(modeling_auto, mapping)
     if (kinds and config.model_type not in kinds) or type(config) not in known:
         raise corrupt(paths[0], f"it describes a model of the kind {config.model_type}, which is another one")
-    if getattr(config, "use_pretrained_backbone", False) or getattr(config, "backbone", None):
-        raise corrupt(paths[0], "it wants parts from elsewhere, and everything has to be in its folder")
     return _filled(known[type(config)], config, paths)
 
 
 def _filled(model_class: Any, config: Any, paths: tuple[Path, ...]) -> Any:
     weights = dict(weights_read(paths[1]))
     try:
-        with torch.random.fork_rng(devices=[]), _no_progress_bar():
+        with torch.random.fork_rng(devices=[]), _silence():
             # This way, and not by load_state_dict, because names of older releases are translated on it.
             model, report = model_class.from_pretrained(
                 None, config=config, state_dict=weights, dtype=torch.float32, output_loading_info=True
@@ -143,14 +145,17 @@ def _filled(model_class: Any, config: Any, paths: tuple[Path, ...]) -> Any:
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
+def _silence() -> Iterator[None]:
+    """No progress bar, and no table of what is missing: that becomes an error."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()
 

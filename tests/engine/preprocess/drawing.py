@@ -1,5 +1,6 @@
 """Pictures to look at, and maps made of them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def made(
     image: Image.Image,
     *,
     resolution: int = 128,
-    parameters: dict[str, Parameter] | None = None,
+    parameters: Mapping[str, Parameter] | None = None,
     **options: Any,
 ) -> Image.Image:
     """The map of one preprocessor."""

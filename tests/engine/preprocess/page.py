@@ -14,7 +14,7 @@ Made of `generation/engine/preprocess/catalog.py` by `python -m tests.engine.pre
 the two.
 
 A preprocessor turns a picture into the map that a ControlNet follows. Names and the order of parameters are
-those of A1111's ControlNet extension. Those without files work out of the box. The others look for their files in
+those of A1111's ControlNet extension. Those without files work out of the box. The others look for theirs in
 `annotators/` below the engine's folder of helper files (`EngineConfig.helpers`) and say what is missing; a
 `.safetensors` of the same name is taken in place of any other, and every file is read without running what is
 in it.
