@@ -82,9 +82,6 @@ def prompt_parsed(text: str, *, field: str = "prompt") -> ParsedPrompt:
     for network in parsed.networks:
         if network.kind not in _LORA_KINDS:
             raise _unsupported(field, f"{str(network)[:100]} cannot be used, only <lora:name:weight>")
-    for use in parsed.loras:
-        if use.rank is not None:
-            raise _unsupported(field, f"the rank of <lora:{use.name[:60]}> cannot be cut (dyn)")
     return parsed
 
 

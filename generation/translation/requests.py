@@ -151,6 +151,7 @@ def _loras(params: Params, materials: Materials) -> tuple[spec.LoraUnit, ...]:
             model=materials.ref(f"{PROMPT_USE}{use.name}"),
             denoiser=use.denoiser,
             text_encoder=use.text_encoder,
+            rank=use.rank,
         )
         for use in parse_prompt(params.prompt).loras
     ]

@@ -211,6 +211,8 @@ def test_loras_that_no_prompt_can_name_are_in_the_hashes() -> None:
     unhashed = spec.LoraUnit(model=ModelRef(path=Path("x.safetensors")))
     assert "Lora hashes" not in write(replace(FULL, prompt="a fox", loras=(unhashed,)))
     assert write(replace(FULL, prompt="a fox", loras=(unhashed,))).startswith("a fox <lora:x:1>\n")
+    cut = replace(unhashed, rank=8)
+    assert write(replace(FULL, prompt="a fox", loras=(cut,))).startswith("a fox <lora:x:1:dyn=8>\n")
 
 
 def test_a_prompt_that_cannot_be_read_is_written_all_the_same() -> None:

@@ -161,14 +161,14 @@ class TestLoras:
     def test_from_slots_and_from_the_prompt(self, ask: Ask, shelf: Any, tmp_path: Path) -> None:
         first, second = shelf(Kind.LORA, "first"), shelf(Kind.LORA, "second")
         made = ask(
-            prompt="a fox <lora:second:0.5:0.25>, running",
+            prompt="a fox <lora:second:0.5:0.25:dyn=8>, running",
             loras=[{"name": "first", "weight": 0.8}, {"name": "FIRST", "weight": 1, "te_weight": 0}],
         )
         assert made.prompt == "a fox , running"
         assert made.loras == (
             spec.LoraUnit(model=ref(first, tmp_path), denoiser=0.8, text_encoder=0.8),
             spec.LoraUnit(model=ref(first, tmp_path), denoiser=1.0, text_encoder=0.0),
-            spec.LoraUnit(model=ref(second, tmp_path), denoiser=0.25, text_encoder=0.5),
+            spec.LoraUnit(model=ref(second, tmp_path), denoiser=0.25, text_encoder=0.5, rank=8),
         )
 
     def test_the_prompt_is_kept_as_it_was_written(self, alice: User, submit: Submit, shelf: Any) -> None:

@@ -98,7 +98,8 @@ def _lora_tag(lora: LoraUnit) -> str:
         return ""
     if strengths[0] == strengths[1]:
         del strengths[1]
-    return f"<lora:{name}:{':'.join(map(number, strengths))}>"
+    rank = "" if lora.rank is None else f":dyn={lora.rank}"
+    return f"<lora:{name}:{':'.join(map(number, strengths))}{rank}>"
 
 
 def _quoted(value: str) -> str:
