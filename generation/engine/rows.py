@@ -19,6 +19,8 @@ from generation.engine.samplers import Sampler, predicted_x0
 from generation.engine.techniques import Technique
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from generation.engine.conditioning import Condition, Conditioning
 
 BUCKETS: Final = (1, 2, 4, 8, 16)
@@ -62,6 +64,8 @@ class Row:
     guidance: float
     conditioning: "Conditioning"
     techniques: tuple[Technique, ...] = ()
+    maps: "tuple[Image, ...]" = ()
+    """The control maps that it began with."""
     pause_at: int | None = None
     """The sampler step before which the row rests until somebody takes this away."""
     step: int = 0

@@ -51,9 +51,9 @@ def unet_pairs(config: Mapping[str, Any]) -> Iterator[Pair]:
     layers = config["layers_per_block"]
     down, up = config["down_block_types"], config["up_block_types"]
     yield from _unet_down(down, layers)
-    yield from _resnet("middle_block.0", "mid_block.resnets.0")
+    yield from resnet_pairs("middle_block.0", "mid_block.resnets.0")
     yield ("middle_block.1", "mid_block.attentions.0")
-    yield from _resnet("middle_block.2", "mid_block.resnets.1")
+    yield from resnet_pairs("middle_block.2", "mid_block.resnets.1")
     yield from _unet_up(up, layers)
 
 
@@ -61,7 +61,7 @@ def _unet_down(block_types: Sequence[str], layers: int) -> Iterator[Pair]:
     for level, block_type in enumerate(block_types):
         first = 1 + level * (layers + 1)
         for layer in range(layers):
-            yield from _resnet(f"input_blocks.{first + layer}.0", f"down_blocks.{level}.resnets.{layer}")
+            yield from resnet_pairs(f"input_blocks.{first + layer}.0", f"down_blocks.{level}.resnets.{layer}")
             if "CrossAttn" in block_type:
                 yield (f"input_blocks.{first + layer}.1", f"down_blocks.{level}.attentions.{layer}")
         if level < len(block_types) - 1:
@@ -73,7 +73,7 @@ def _unet_up(block_types: Sequence[str], layers: int) -> Iterator[Pair]:
         attends = "CrossAttn" in block_type
         first = level * (layers + 1)
         for layer in range(layers + 1):
-            yield from _resnet(f"output_blocks.{first + layer}.0", f"up_blocks.{level}.resnets.{layer}")
+            yield from resnet_pairs(f"output_blocks.{first + layer}.0", f"up_blocks.{level}.resnets.{layer}")
             if attends:
                 yield (f"output_blocks.{first + layer}.1", f"up_blocks.{level}.attentions.{layer}")
         if level < len(block_types) - 1:
@@ -84,7 +84,8 @@ def _unet_up(block_types: Sequence[str], layers: int) -> Iterator[Pair]:
             )
 
 
-def _resnet(original: str, ours: str) -> Iterator[Pair]:
+def resnet_pairs(original: str, ours: str) -> Iterator[Pair]:
+    """Module prefixes of one residual block."""
     for inner, inner_ours in _UNET_RESNET:
         yield (f"{original}.{inner}", f"{ours}.{inner_ours}")
 

@@ -10,6 +10,7 @@ from generation.engine.model_cache import cache_key
 from generation.engine.prompts import read_prompts
 from generation.engine.scripts.alone import paint_alone
 from generation.engine.scripts.canvas import flattened
+from generation.engine.scripts.controls import refuse_unknown
 from generation.engine.scripts.finishing import finish
 from generation.engine.scripts.painting import studio_open
 from generation.engine.scripts.passes import paint, steps_to_come
@@ -47,6 +48,7 @@ def _info(key: str, path: Path) -> CheckpointInfo:
 
 def refuse_unreadable(request: GenerationRequest) -> None:
     """A name that nobody knows, or a prompt that nobody can read, must not cost a model load."""
+    refuse_unknown(request)
     for sampler, schedule in _samplers(request):
         resolve_sampler(sampler, schedule)
     read_prompts(

@@ -151,6 +151,7 @@ class _Easel:
             guidance=self.request.guidance_scale,
             conditioning=self.conditioning,
             techniques=techniques,
+            maps=tuple(shown for technique in techniques for shown in technique.maps),
         )
 
     def _sampler(self, seed: int, *, skip: int) -> Sampler:

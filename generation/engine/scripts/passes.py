@@ -16,6 +16,7 @@ from generation.engine.scripts.beginnings import (
     skipped_steps,
 )
 from generation.engine.scripts.canvas import Canvas, canvas_for
+from generation.engine.scripts.controls import controls_seen
 from generation.engine.scripts.painting import Studio, rows_decode
 from generation.engine.scripts.refining import rows_paint
 from generation.engine.scripts.script import Desk, Outcome, Step
@@ -28,19 +29,27 @@ def paint(desk: Desk, studio: Studio, request: GenerationRequest) -> Step[Outcom
     canvas = None
     if request.init is not None:
         canvas = canvas_for(request.init, request.width, request.height)
+    request = controls_seen(request)
     beginning = yield from _begin(desk, studio, request, canvas)
     desk.run.ahead = steps_to_come(request)
     # Of two passes only the second one is refined, as in A1111.
     first = request if request.hires is None else replace(request, refiner=None)
     rows = yield from rows_paint(desk, studio, first, beginning)
     calls, buckets = rows[0].total, _buckets(rows)
+    maps = rows[0].maps
     if request.hires is not None:
         rows = yield from second_pass(desk, studio, request, rows)
         buckets |= _buckets(rows)
     images = yield from rows_decode(desk, studio, rows)
     if canvas is not None:
         images = [canvas.finish(image) for image in images]
-    return Outcome(images=tuple(images), seeds=request.seeds, steps=calls, buckets=tuple(sorted(buckets)))
+    return Outcome(
+        images=tuple(images),
+        seeds=request.seeds,
+        steps=calls,
+        buckets=tuple(sorted(buckets)),
+        control_maps=maps,
+    )
 
 
 def steps_to_come(request: GenerationRequest) -> int:

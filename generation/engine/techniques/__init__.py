@@ -5,6 +5,7 @@ A technique is an object per row. Rows share a denoiser call where their techniq
 object's own, and everything that changes the network itself belongs into the key.
 """
 
+from generation.engine.techniques.control import FeatureControl, ResidualControl
 from generation.engine.techniques.free_u import FreeUpscaling
 from generation.engine.techniques.guidance_rescale import GuidanceRescale
 from generation.engine.techniques.inpainting import InpaintChannels, MaskBlend
@@ -14,12 +15,14 @@ from generation.engine.techniques.technique import Technique
 from generation.engine.techniques.tiling import Tiling
 
 __all__ = [
+    "FeatureControl",
     "FreeUpscaling",
     "GuidanceRescale",
     "InpaintChannels",
     "MaskBlend",
     "NetworkWeights",
     "PerturbedAttention",
+    "ResidualControl",
     "Technique",
     "Tiling",
 ]

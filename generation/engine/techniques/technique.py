@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import torch
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from generation.engine.denoiser import DenoiserCall, Prediction
     from generation.engine.rows import Row
 
@@ -27,6 +29,11 @@ class Technique:
         part in the call itself (neither ``patched`` nor ``join``), and rows without it may share one too.
         """
         return None
+
+    @property
+    def maps(self) -> "tuple[Image, ...]":
+        """Control maps that people may want to look at."""
+        return ()
 
     def patched(self, call: "DenoiserCall") -> AbstractContextManager[None]:
         """What the denoiser is during a call of rows with this key."""
