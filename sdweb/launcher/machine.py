@@ -16,7 +16,8 @@ from sdweb.launcher.options import Options
 from sdweb.launcher.python_env import environment_ready
 from sdweb.launcher.shell import answer_of
 
-_NEEDED_BYTES = 9 * 1024**3
+# 6 for the packages, and 3 of downloads twice: in pip's cache, and beside it while it installs.
+_NEEDED_BYTES = 12 * 1024**3
 
 
 def port_require_free(host: str, port: int) -> None:

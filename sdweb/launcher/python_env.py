@@ -136,7 +136,7 @@ def _pip_run(name: str, *flags: str) -> None:
     ]  # fmt: skip
     failure = LaunchError(
         "The Python packages could not be installed.",
-        "Check the network, the free disk space (8 GB are needed) and the lines above, then start again; "
+        "Check the network, the free disk space (12 GB are needed) and the lines above, then start again; "
         "what was downloaded is kept.",
     )
     run_reporting(command, failure=failure, progress=_progress, env=clean_environment())
