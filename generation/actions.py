@@ -141,11 +141,14 @@ def get_gallery(connection: Connection, data: dict[str, Any]) -> list[events.Wir
     ]
 
 
-def enhance_prompt(_connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
+def enhance_prompt(connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
     """The prompt with what it does not say yet."""
-    return [{"type": "enhanced_prompt", "data": prompt_enhance(_parse(EnhanceIn, data)).model_dump()}]
+    found = prompt_enhance(_parse(EnhanceIn, data), user=connection.user)
+    return [{"type": "enhanced_prompt", "data": found.model_dump()}]
 
 
+SLOW: Final = frozenset({"enhance_prompt"})
+"""Actions that may wait for somebody else; others, also of the same socket, must not wait with them."""
 ACTIONS: Final[dict[str, Action]] = {
     "generate": generate,
     "upscale_image": _shorthand(UPSCALE),

@@ -38,6 +38,9 @@ long.
 GRACE: Final = timedelta(seconds=3)
 """An event is not called lost before."""
 
+MAX_ASIDES: Final = 4
+"""Slow messages of one socket that are worked on at the same time."""
+
 Outgoing = tuple[events.WireMessage, bytes | None]
 
 
@@ -53,6 +56,7 @@ class PortalConsumer(AsyncConsumer):
         self._wake = asyncio.Event()
         self._open: set[uuid.UUID] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._asides: set[asyncio.Task[None]] = set()
         self._binary_previews = self._image_links = False
 
     # --- What Channels calls --------------------------------------------------------------------------------
@@ -78,12 +82,29 @@ class PortalConsumer(AsyncConsumer):
         """One frame, its answers; whatever is wrong with it, one ``error`` and the connection stays."""
         if not self._tasks:
             return
-        action: str = ""
-        request_id: actions.RequestId = None
         try:
             incoming = _parse(message)
-            action, request_id = incoming.action, incoming.request_id
-            answers = await database_sync_to_async(actions.perform)(self.connection, incoming)
+        except PortalError as error:
+            self._put(events.error_message(error))
+            return
+        if incoming.action not in actions.SLOW:
+            await self._answer(incoming)
+        elif len(self._asides) < MAX_ASIDES:
+            aside = asyncio.create_task(self._answer(incoming))
+            self._asides.add(aside)
+            aside.add_done_callback(self._asides.discard)
+        else:
+            refusal = PortalError(
+                "too_many_requests", "Your last questions are not answered yet.", hint="Wait a moment."
+            )
+            self._put(events.error_message(refusal, action=incoming.action, request_id=incoming.request_id))
+
+    async def _answer(self, incoming: actions.Incoming) -> None:
+        action, request_id = incoming.action, incoming.request_id
+        # What is slow gets a thread of its own: all others share one.
+        perform = database_sync_to_async(actions.perform, thread_sensitive=action not in actions.SLOW)
+        try:
+            answers = await perform(self.connection, incoming)
         except PortalError as error:
             answers = [events.error_message(error, action=action)]
         except Exception:
@@ -97,7 +118,7 @@ class PortalConsumer(AsyncConsumer):
 
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
         """Leave nothing running."""
-        for task in self._tasks:
+        for task in (*self._tasks, *self._asides):
             task.cancel()
         if self._tasks:
             with suppress(Exception):  # Redis may be gone, and then so is the group

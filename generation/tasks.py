@@ -19,6 +19,14 @@ def serve_next() -> None:
     worker.serve_next()
 
 
+@shared_task(name="generation.tasks.continue_prompt", acks_late=False)
+def continue_prompt(question: str, model_id: str, prompt: str, seed: int) -> None:
+    """Ask a language model. In GPU workers only; a late answer is worth nothing: no other one gets it."""
+    from generation import continuing
+
+    continuing.continuation_answer(question, model_id, prompt, seed)
+
+
 @shared_task(name="generation.tasks.requeue_lost_jobs")
 def requeue_lost_jobs() -> None:
     """Give the jobs of dead workers to others."""

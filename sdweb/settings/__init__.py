@@ -133,7 +133,10 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = (
     False  # jobs go on without Redis: their truth is the database
 )
 CELERY_TASK_DEFAULT_QUEUE = "io"
-CELERY_TASK_ROUTES = {"generation.tasks.serve_next": {"queue": "gpu"}}
+CELERY_TASK_ROUTES = {
+    "generation.tasks.serve_next": {"queue": "gpu"},
+    "generation.tasks.continue_prompt": {"queue": "gpu"},
+}
 CELERY_TASK_PUBLISH_RETRY_POLICY = {
     # A web request does not wait for Redis: a doorbell that is lost is rung again by beat and the workers'
     # own polling.

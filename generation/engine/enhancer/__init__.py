@@ -1,5 +1,9 @@
-"""The prompt enhancer that needs no model: `enhance("a cat", seed=1)`. Torch-free."""
+"""The prompt enhancer that needs no model: ``enhance("a cat", seed=1)``. Torch-free.
 
-from generation.engine.enhancer.compose import Enhancement, enhance, language_of
+``phrases_of`` makes a language model's answer fit to stand behind a prompt.
+"""
 
-__all__ = ["Enhancement", "enhance", "language_of"]
+from generation.engine.enhancer.compose import Enhancement, enhance, kept_words, language_of
+from generation.engine.enhancer.phrases import phrases_of, with_phrases
+
+__all__ = ["Enhancement", "enhance", "kept_words", "language_of", "phrases_of", "with_phrases"]

@@ -23,7 +23,7 @@ from generation.engine.enhancer.vocabulary import (
 from generation.engine.errors import EngineError
 from generation.engine.spec import MAX_PROMPT_LENGTH, MAX_SEED
 
-_WORD: Final = re.compile(r"[\w'’]+(?:-[\w'’]+)*")
+WORD: Final = re.compile(r"[\w'’]+(?:-[\w'’]+)*")
 _NETWORKS: Final = re.compile(r"<[^<>]*>")
 _CYRILLIC: Final = re.compile(r"[а-яіїєґ]", re.IGNORECASE)
 _LETTER: Final = re.compile(r"[^\W\d_]")
@@ -79,15 +79,20 @@ def language_of(text: str) -> str:
     return "uk" if letters and 2 * len(_CYRILLIC.findall(text)) >= letters else "en"
 
 
+def kept_words(prompt: str) -> str:
+    """The person's text without what dangles at its ends."""
+    return prompt.strip().rstrip(",;. \n\t")
+
+
 def enhance(prompt: str, *, seed: int = 0) -> Enhancement:
     """Enhance a prompt; another seed gives another variant.
 
     Raises EngineError("empty_prompt", "prompt_too_long" or "bad_seed") naming the field. A prompt that
     leaves no room below `MAX_PROMPT_LENGTH` characters comes back with fewer phrases, or none.
     """
-    _check(prompt, seed)
-    kept = prompt.strip().rstrip(",;. \n\t")
-    words = _WORD.findall(_NETWORKS.sub(" ", kept).casefold())
+    enhance_check(prompt, seed)
+    kept = kept_words(prompt)
+    words = WORD.findall(_NETWORKS.sub(" ", kept).casefold())
     language = language_of(_NETWORKS.sub(" ", kept))
     rng = random.Random(f"{seed}\n{kept}")  # noqa: S311 - a choice of words, no secret
     subject = _first(words, keywords.SUBJECTS) or "object"
@@ -101,7 +106,7 @@ def enhance(prompt: str, *, seed: int = 0) -> Enhancement:
         present |= set(ORDER[:-1])
     chosen = [rng.choice(pools[name]) for name in ORDER]  # drawn for all, so that one word changes one choice
     wanted = [phrase for name, phrase in zip(ORDER, chosen, strict=True) if name not in present]
-    added = _fitting(kept, words, [_said(phrase, language) for phrase in wanted])
+    added = fitting(kept, words, [_said(phrase, language) for phrase in wanted])
     return Enhancement(
         prompt=SEPARATOR.join([kept, *added]) if added else prompt,
         added=tuple(added),
@@ -111,7 +116,8 @@ def enhance(prompt: str, *, seed: int = 0) -> Enhancement:
     )
 
 
-def _check(prompt: str, seed: int) -> None:
+def enhance_check(prompt: str, seed: int) -> None:
+    """Raise the ``EngineError`` of ``enhance``."""
     if not prompt.strip(" ,;.\n\t"):
         raise EngineError(
             "empty_prompt",
@@ -133,11 +139,13 @@ def _said(phrase: Phrase, language: str) -> str:
     return phrase.uk if language == "uk" else phrase.en
 
 
-def _fitting(kept: str, words: list[str], phrases: list[str]) -> list[str]:
-    """Those that say something new, as long as the whole stays within the limit."""
+def fitting(kept: str, words: list[str], phrases: list[str]) -> list[str]:
+    """The phrases that say something new, as long as the whole stays within the limit; ``words`` are those of
+    ``kept``, in small letters.
+    """
     known, room, fitting = set(words), MAX_PROMPT_LENGTH - len(kept), []
     for phrase in phrases:
-        own = _WORD.findall(phrase.casefold())
+        own = WORD.findall(phrase.casefold())
         if all(word in known for word in own) or len(SEPARATOR) + len(phrase) > room:
             continue
         room -= len(SEPARATOR) + len(phrase)
