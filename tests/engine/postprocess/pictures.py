@@ -1,5 +1,6 @@
 """Pictures drawn for the tests: flat art with clear outlines, as the demo family knows it."""
 
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -45,6 +46,14 @@ def smileys(width: int, height: int, boxes: list[Box], ground: str = "#2448d0") 
         draw.ellipse(part(0.62, 0.27, 0.75, 0.45), "#5d4037")
         draw.chord(part(0.22, 0.4, 0.78, 0.86), 10, 170, "#5d4037")
     return image.resize((width, height), Image.Resampling.BOX)
+
+
+def photo() -> Image.Image:
+    """The portrait of an astronaut that scikit-image brings along, 512 x 512 (NASA, public domain)."""
+    import skimage.data
+
+    with Image.open(Path(skimage.data.__file__).parent / "astronaut.png") as image:
+        return image.convert("RGB")
 
 
 def psnr(picture: Image.Image, original: Image.Image) -> float:
