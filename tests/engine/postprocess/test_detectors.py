@@ -86,7 +86,8 @@ def test_a_network_made_anew_computes_what_ultralytics_own_one_does(
     detector = yolo_load(random_yolo(layout))
     from ultralytics import YOLO  # type: ignore[attr-defined]
 
-    theirs: Any = YOLO(random_yolo(layout)).model.eval()
+    model: Any = YOLO(random_yolo(layout))
+    theirs = model.model.eval()
     if detector.network.end2end:
         theirs.end2end = True
     pixels = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
@@ -110,7 +111,8 @@ def test_what_is_found_equals_what_ultralytics_finds(
     from ultralytics import YOLO  # type: ignore[attr-defined]
 
     options: Any = {"conf": 0.3, "max_det": limits.MAX_DETECTIONS, "verbose": False, "save": False}
-    (theirs,) = YOLO(file).predict(image, imgsz=detector.file.side, **options)
+    model: Any = YOLO(file)
+    (theirs,) = model.predict(image, imgsz=detector.file.side, **options)
     assert len(ours) == len(theirs.boxes) > 0
     order = np.argsort(-theirs.boxes.conf.numpy(), kind="stable")
     assert np.allclose([region.score for region in ours], theirs.boxes.conf.numpy()[order], atol=1e-3)
