@@ -1,6 +1,6 @@
 """One call of the denoiser for several rows, and what it says of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
@@ -10,6 +10,7 @@ import torch
 
 if TYPE_CHECKING:
     from generation.engine.checkpoints.components import Checkpoint
+    from generation.engine.placement import Placement
     from generation.engine.rows import Row
 
 
@@ -56,9 +57,9 @@ class DenoiserCall:
         numbers = torch.tensor(values, dtype=self.latents.dtype, device=self.latents.device)
         return numbers.repeat(self.places)[:, None, None, None]
 
-    def run(self) -> torch.Tensor:
-        """The output, ``[batch, 4, h, w]`` in fp32."""
-        output: torch.Tensor = self.checkpoint.unet(
+    def run(self, network: Callable[..., Any]) -> torch.Tensor:
+        """The output of ``network``, which is the checkpoint's denoiser: ``[batch, 4, h, w]`` in fp32."""
+        output: torch.Tensor = network(
             self.sample,
             self.timesteps,
             encoder_hidden_states=self.text,
@@ -71,7 +72,11 @@ class DenoiserCall:
 
 
 def predict(
-    checkpoint: "Checkpoint", rows: Sequence["Row"], inputs: Sequence[torch.Tensor], bucket: int
+    checkpoint: "Checkpoint",
+    rows: Sequence["Row"],
+    inputs: Sequence[torch.Tensor],
+    bucket: int,
+    placement: "Placement",
 ) -> list[Prediction]:
     """One denoiser call for ``rows`` of one key, padded to ``bucket``: the prediction of each.
 
@@ -84,7 +89,8 @@ def predict(
         for peers in zip(*(row.joining for row in padded), strict=True):
             stack.enter_context(peers[0].patched(call))
             peers[0].join(call, peers)
-        output = call.run()
+        stack.enter_context(placement.attention())
+        output = call.run(placement.network(checkpoint.unet, rows[0].joining))
     by_row = zip(*(place.split(1) for place in output.chunk(call.places)), strict=True)
     return [row.composed(outputs) for row, outputs in zip(rows, by_row, strict=False)]
 

@@ -63,8 +63,8 @@ class ModelCache:
     """Models on the device.
 
     Files are read by a thread of its own, so that running pictures go on while a model loads; moving it to
-    the device, like every method but ``resident``, belongs to the device thread. ``loaded`` is called after
-    each finished load, from that other thread.
+    the device (``place``), like every method but ``resident``, belongs to the device thread. ``loaded`` is
+    called after each finished load, from that other thread.
     """
 
     def __init__(
@@ -74,10 +74,12 @@ class ModelCache:
         dtype: torch.dtype,
         limit: int,
         loaded: Callable[[], None],
+        place: Callable[[Any], Any] | None = None,
     ) -> None:
         self._device = device
         self._dtype = dtype
         self._loaded = loaded
+        self._put = place or (lambda model: model.to(device))
         self._entries: ByteLru[str, Resident] = ByteLru(limit)
         self._labels: dict[str, str] = {}
         self._leases: Counter[str] = Counter()
@@ -171,7 +173,7 @@ class ModelCache:
     def _place(self, key: str, model: Resident) -> None:
         # Room first, so that the old and the new model need not both fit.
         self._shrink(max(0, self._entries.limit - model.nbytes))
-        placed = memory_retry(lambda: model.to(self._device), self.evict_idle)
+        placed = memory_retry(lambda: self._put(model), self.evict_idle)
         with self._lock:
             self._entries.put(key, placed, placed.nbytes)
         logger.info("Model %s loaded (%.0f MB).", self._labels[key], placed.nbytes / 2**20)

@@ -19,6 +19,7 @@ from generation.engine.conditioning import Conditioner
 from generation.engine.devices import device_resolve, dtype_resolve
 from generation.engine.errors import EngineError
 from generation.engine.model_cache import ModelCache
+from generation.engine.placement import Placement
 from generation.engine.rows import BUCKETS
 from generation.engine.run import Run
 from generation.engine.scripts import Desk, Want, script_for
@@ -167,8 +168,15 @@ class _Floor:
         self.config = config
         self.device = device
         self.dtype = dtype_resolve(config.precision, device)
-        self.cache = ModelCache(device=device, dtype=self.dtype, limit=config.cache_bytes, loaded=nudge)
-        self.ticker = Ticker(config, self.cache)
+        placement = Placement(config, device, self.dtype)
+        self.cache = ModelCache(
+            device=device,
+            dtype=self.dtype,
+            limit=config.cache_bytes,
+            loaded=nudge,
+            place=placement.place,
+        )
+        self.ticker = Ticker(config, self.cache, placement)
         self.runs: list[Run] = []
         self._conditioner = Conditioner()
         self._desks: dict[Run, Desk] = {}

@@ -8,6 +8,7 @@ import torch
 from generation.engine.denoiser import Prediction, predict
 from generation.engine.devices import is_out_of_memory, memory_retry
 from generation.engine.model_cache import ModelCache
+from generation.engine.placement import Placement
 from generation.engine.rows import BUCKETS, BatchKey, Row, bucket_for, choose
 from generation.engine.run import Run
 from generation.engine.spec import EngineConfig
@@ -18,8 +19,9 @@ logger = logging.getLogger(__name__)
 class Ticker:
     """Gives every group of rows its turn. Belongs to the device thread."""
 
-    def __init__(self, config: EngineConfig, cache: ModelCache) -> None:
+    def __init__(self, config: EngineConfig, cache: ModelCache, placement: Placement) -> None:
         self._config = config
+        self._placement = placement
         self._cache = cache
         self._most = min(config.max_rows, BUCKETS[-1])
         self._turns: dict[BatchKey, int] = {}
@@ -90,7 +92,9 @@ class Ticker:
             checkpoint = self._cache.get(key.checkpoint)
             if checkpoint is None:
                 raise RuntimeError(f"a leased model is gone: {key.checkpoint}")
-            return memory_retry(lambda: predict(checkpoint, rows, inputs, bucket), self._cache.evict_idle)
+            return memory_retry(
+                lambda: predict(checkpoint, rows, inputs, bucket, self._placement), self._cache.evict_idle
+            )
         except Exception as error:
             if is_out_of_memory(error) and bucket > 1:
                 # No sampler has moved yet, so nothing is lost: the same rows go on in smaller company.

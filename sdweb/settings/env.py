@@ -106,9 +106,16 @@ class Environment(BaseSettings):
     """Only the first start reads it: afterwards an administrator turns the switch."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    preset: Literal["fast", "balanced", "low_memory"] = "balanced"
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    storage: Literal["same", "fp8"] | None = None
+    """Overrides the preset, as do the four below."""
+    attention: Literal["auto", "flash", "cudnn", "efficient", "math"] | None = None
+    offload: Literal["none", "model", "group"] | None = None
+    vae_tiling: bool | None = None
+    compile: bool | None = None
     worker_slots: int = Field(8, ge=1, le=64)
-    max_rows: int = Field(8, ge=1, le=64)
+    max_rows: int | None = Field(None, ge=1, le=64)
     min_bucket: int = Field(1, ge=1, le=64)
     preview_interval: float = Field(0.3, ge=0.0, le=60.0)
     model_cache_mb: int = Field(8192, ge=1)

@@ -12,7 +12,9 @@ from generation.engine.catalog import resolve_sampler
 from generation.engine.checkpoints.families import Family
 from generation.engine.conditioning import Conditioning, Reader
 from generation.engine.decoding import picture_decode
+from generation.engine.devices import is_out_of_memory
 from generation.engine.model_cache import CHECKPOINT, ModelKind, cache_key
+from generation.engine.placement import tiled
 from generation.engine.preview import painter_for
 from generation.engine.rows import BatchKey, Row
 from generation.engine.samplers import Sampler, build_sampler
@@ -122,8 +124,20 @@ def rows_decode(desk: Desk, studio: Studio, rows: Sequence[Row]) -> "Step[list[I
         with ExitStack() as stack:
             for technique in row.techniques:
                 stack.enter_context(technique.decoding(studio.vae))
-            images.append(desk.attempt(lambda row=row: picture_decode(studio.vae, row.latents)))  # type: ignore[misc]
+            images.append(_decode(desk, studio.vae, row.latents))
     return images
+
+
+def _decode(desk: Desk, vae: Any, latents: torch.Tensor) -> "Image":
+    """In tiles where the picture as a whole does not fit, even after making room."""
+    try:
+        return desk.attempt(lambda: picture_decode(vae, latents))
+    except Exception as error:
+        if not is_out_of_memory(error) or vae.use_tiling:
+            raise
+    desk.cache.evict_idle()
+    with tiled(vae):
+        return picture_decode(vae, latents)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ from generation.engine.spec.postprocess import (
 )
 from generation.engine.spec.requests import GenerationRequest, PreprocessRequest, ProcessRequest, Request
 from generation.engine.spec.running import (
+    PRESETS,
     Attention,
     Device,
     EngineConfig,
@@ -54,11 +55,13 @@ from generation.engine.spec.running import (
     Offload,
     Precision,
     Predicate,
+    Preset,
     Progress,
     ProgressCallback,
     Status,
     Storage,
     Timings,
+    config_for,
 )
 
 __all__ = [
@@ -72,6 +75,7 @@ __all__ = [
     "MAX_STEPS",
     "MIN_SIDE",
     "PIXEL_UPSCALERS",
+    "PRESETS",
     "SIDE_MULTIPLE",
     "Attention",
     "ControlMode",
@@ -100,6 +104,7 @@ __all__ = [
     "Precision",
     "Predicate",
     "PreprocessRequest",
+    "Preset",
     "ProcessRequest",
     "Progress",
     "ProgressCallback",
@@ -111,4 +116,5 @@ __all__ = [
     "Timings",
     "Upscale",
     "Variation",
+    "config_for",
 ]

@@ -1,9 +1,9 @@
 """How an engine runs, what it reports on the way and what comes out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -14,7 +14,8 @@ Storage = Literal["same", "fp8"]
 """How the denoiser's weights lie in memory: as they are computed with, or in half of that."""
 Attention = Literal["auto", "flash", "cudnn", "efficient", "math"]
 Offload = Literal["none", "model", "group"]
-"""Where weights wait that are not in use: on the device, or in RAM by whole models or by layers."""
+"""What waits in RAM: nothing, everything but the denoiser, or the denoiser's layers too."""
+Preset = Literal["fast", "balanced", "low_memory"]
 Status = Literal[
     "loading", "preparing", "preprocessing", "denoising", "decoding", "upscaling", "restoring", "detailing"
 ]
@@ -86,6 +87,20 @@ class EngineConfig:
     """Models kept loaded, least recently used first out."""
     helpers: Path | None = None
     """Folder with the files that preprocessors (``annotators/``) and face restoration (``faces/``) need."""
+
+
+PRESETS: Final[Mapping[Preset, Mapping[str, Any]]] = {
+    "fast": {"compile": True},
+    "balanced": {},
+    "low_memory": {"storage": "fp8", "offload": "model", "vae_tiling": True, "max_rows": 2},
+}
+"""Switches of ``EngineConfig`` that belong together, by what matters most."""
+
+
+def config_for(preset: Preset, **switches: Any) -> EngineConfig:
+    """A preset with single switches turned otherwise; a switch that is None stays as the preset has it."""
+    given = {name: value for name, value in switches.items() if value is not None}
+    return EngineConfig(**{**PRESETS[preset], **given})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from generation.engine.spec import FreeU
 from generation.engine.techniques.technique import Technique
@@ -17,6 +17,7 @@ class FreeUpscaling(Technique):
     """diffusers' own, in the first two levels of the way up."""
 
     factors: FreeU
+    patches_network: ClassVar[bool] = True
 
     @property
     def key(self) -> Hashable:

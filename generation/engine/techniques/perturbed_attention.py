@@ -22,6 +22,7 @@ class PerturbedAttention(Technique):
 
     scale: float
     extra_places: ClassVar[int] = 1
+    patches_network: ClassVar[bool] = True
 
     @property
     def key(self) -> Hashable:

@@ -20,6 +20,8 @@ class Technique:
     Whatever ``patched`` changes must be as before when it ends, bit for bit: the next tick belongs to others.
     """
 
+    patches_network: ClassVar[bool] = False
+    """Whether ``patched`` changes what the network does, not its weights alone: then nothing is compiled."""
     extra_places: ClassVar[int] = 0
     """Further evaluations per row and call that it wants, all told what the first part of the prompt is."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 class Tiling(Technique):
     """Circular padding in the denoiser and in the VAE, as A1111's "Tiling"."""
+
+    patches_network: ClassVar[bool] = True
 
     @property
     def key(self) -> Hashable:
