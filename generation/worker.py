@@ -32,11 +32,22 @@ from django.db import close_old_connections, connections
 from generation import events, presence, publisher, selectors, services
 from generation.batching import batch_key
 from generation.engine.errors import EngineError, GenerationCancelled
-from generation.engine.spec import EngineConfig, GenerationResult, Progress
+from generation.engine.spec import (
+    MAX_SIDE,
+    EngineConfig,
+    GenerationRequest,
+    GenerationResult,
+    ModelRef,
+    Progress,
+    config_for,
+)
 from generation.engine.step_engine import StepEngine
 from generation.orders import portal_error
 from generation.services import Claim
 from generation.translation import new_images, request_for
+from models_hub.models import ModelFile
+from models_hub.selectors import helpers_path, models_usable
+from models_hub.services import model_path
 from sdweb.errors import PortalError
 
 logger = logging.getLogger(__name__)
@@ -290,14 +301,33 @@ _lock = threading.Lock()
 
 def engine_config() -> EngineConfig:
     """From the settings; nothing else of the engine reads them."""
-    return EngineConfig(
+    return config_for(
+        settings.PRESET,
+        **settings.ENGINE_SWITCHES,
         device=settings.DEVICE,
         precision=settings.PRECISION,
-        max_rows=settings.MAX_ROWS,
         min_bucket=settings.MIN_BUCKET,
         preview_interval=settings.PREVIEW_INTERVAL,
         cache_bytes=settings.MODEL_CACHE_MB * 2**20,
+        helpers=helpers_path(),
     )
+
+
+def warm_up(engine: StepEngine) -> None:
+    """Let the engine load the default model and compile it before anybody waits for that, for one picture and
+    for several: those are the two graphs there are. Fails quietly: the first job then says what is wrong.
+    """
+    model = next(iter(models_usable(kind=ModelFile.Kind.CHECKPOINT)), None)
+    if model is None:
+        return
+    ref = ModelRef(path=model_path(model), digest=model.sha256, name=model.name)
+    side = min(model.native_size, MAX_SIDE)
+    for pictures in (1, 2):
+        engine.submit(
+            GenerationRequest(
+                checkpoint=ref, prompt="", width=side, height=side, steps=1, batch_size=pictures
+            )
+        )
 
 
 def worker_get() -> Worker:
@@ -307,7 +337,11 @@ def worker_get() -> Worker:
     global _worker  # noqa: PLW0603 - one device, one owner
     with _lock:
         if _worker is None:
-            _worker = Worker(StepEngine(engine_config()), slots=settings.WORKER_SLOTS)
+            config = engine_config()
+            engine = StepEngine(config)
+            if config.compile:
+                warm_up(engine)
+            _worker = Worker(engine, slots=settings.WORKER_SLOTS)
         return _worker
 
 

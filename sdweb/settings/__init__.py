@@ -28,9 +28,18 @@ UPLOADS_BYTES = ENV.uploads_mb * 2**20
 
 # --- The GPU worker -----------------------------------------------------------------------------------------
 DEVICE = ENV.device
+PRESET = ENV.preset
+ENGINE_SWITCHES = {
+    "storage": ENV.storage,
+    "attention": ENV.attention,
+    "offload": ENV.offload,
+    "vae_tiling": ENV.vae_tiling,
+    "compile": ENV.compile,
+    "max_rows": ENV.max_rows,
+}
+"""What overrides the preset; None is what the preset says."""
 PRECISION = ENV.precision
 WORKER_SLOTS = ENV.worker_slots
-MAX_ROWS = ENV.max_rows
 MIN_BUCKET = ENV.min_bucket
 PREVIEW_INTERVAL = ENV.preview_interval
 MODEL_CACHE_MB = ENV.model_cache_mb

@@ -45,7 +45,8 @@ JOBS: tuple[dict[str, Any], ...] = (
 def engine(settings: Any, models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StepEngine]:
     """The engine of this process's GPU worker, with batches that are always filled up to eight."""
     settings.MODELS_PATH = models
-    settings.DEVICE, settings.MIN_BUCKET, settings.MAX_ROWS = "cpu", BUCKET, BUCKET
+    settings.DEVICE, settings.MIN_BUCKET = "cpu", BUCKET
+    settings.ENGINE_SWITCHES = {"max_rows": BUCKET}
     engine = StepEngine(worker_module.engine_config())
     worker = worker_module.Worker(engine, slots=len(JOBS))
     monkeypatch.setattr(worker_module, "_worker", worker)
