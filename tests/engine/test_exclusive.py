@@ -16,13 +16,14 @@ from generation.engine.checkpoints.flow import FlowCheckpoint
 from generation.engine.decoding import picture_decode
 from generation.engine.errors import EngineError
 from generation.engine.exclusive import exclusive_run, running
-from generation.engine.exclusive.baton import THREAD_NAME, sliced
+from generation.engine.exclusive.baton import THREAD_NAME
 from generation.engine.exclusive.pipelines import TRUE_GUIDANCE
 from generation.engine.exclusive.running import ExclusiveStep
 from generation.engine.slices import Portion, run_through
 from generation.engine.spec import (
     GenerationRequest,
     InitImage,
+    Margins,
     Mask,
     ModelRef,
 )
@@ -179,6 +180,29 @@ def test_inpainting_equals_the_pipeline_and_keeps_the_rest(
     assert not np.array_equal(np.asarray(picture())[:, : SIDE // 2], np.asarray(made)[:, : SIDE // 2])
 
 
+def test_only_the_masked_part_is_painted_at_full_size(
+    loaded: dict[str, FlowCheckpoint], latents: list[torch.Tensor]
+) -> None:
+    large = picture().resize((3 * SIDE, 2 * SIDE))
+    spot = Image.new("L", large.size, 0)
+    spot.paste(255, (8, 8, 24, 24))
+    mask = Mask(image=spot, blur=0, only_masked=True, padding=8)
+    [made] = run_through(exclusive_run(loaded["flux"], request(init=InitImage(image=large, mask=mask))))
+    assert made.size == large.size
+    assert latents[0].shape[-2:] == (SIDE // 8, SIDE // 8)
+    changed = np.argwhere((np.asarray(made) != np.asarray(large)).any(axis=-1))
+    assert (changed.min(), changed.max()) == (8, 23)
+
+
+@pytest.mark.parametrize("name", ["sd3", "fill"])
+def test_a_picture_is_continued_beyond_its_borders(name: str, loaded: dict[str, FlowCheckpoint]) -> None:
+    inner = picture().resize((SIDE - 16, SIDE))
+    init = InitImage(image=inner, strength=1.0, outpaint=Margins(left=16))
+    [made] = run_through(exclusive_run(loaded[name], request(init=init)))
+    assert made.size == (SIDE, SIDE)
+    assert np.array_equal(np.asarray(made)[:, 16:], np.asarray(inner))
+
+
 def test_an_inverted_mask_paints_the_other_half(loaded: dict[str, FlowCheckpoint]) -> None:
     mask = Mask(image=half_mask(), blur=0, invert=True)
     [made] = run_through(exclusive_run(loaded["sd3"], request(init=InitImage(image=picture(), mask=mask))))
@@ -316,41 +340,3 @@ def test_a_run_refuses_what_it_cannot_do_too(loaded: dict[str, FlowCheckpoint]) 
     with pytest.raises(EngineError) as caught:
         run_through(exclusive_run(loaded["flux"], request(pag_scale=3.0)))
     assert caught.value.field == "pag_scale"
-
-
-def test_caller_and_work_take_turns() -> None:
-    log: list[str] = []
-
-    def work(hand_over: Callable[[int], None]) -> str:
-        for number in range(3):
-            log.append(f"work {number}")
-            assert torch.is_inference_mode_enabled()
-            hand_over(number)
-        return "done"
-
-    turns = sliced(work)
-    for number in range(3):
-        assert next(turns) == number
-        log.append(f"caller {number}")
-    with pytest.raises(StopIteration) as end:
-        next(turns)
-    assert end.value.value == "done"
-    assert log == [f"{who} {number}" for number in range(3) for who in ("work", "caller")]
-
-
-def test_abandoned_work_cleans_up_and_cannot_refuse() -> None:
-    log: list[str] = []
-
-    def work(hand_over: Callable[[int], None]) -> None:
-        try:
-            hand_over(1)
-        except Exception:
-            log.append("took it for an error")
-        finally:
-            log.append("cleaned up")
-
-    turns = sliced(work)
-    next(turns)
-    turns.close()
-    assert log == ["cleaned up"]
-    assert helpers() == []

@@ -8,7 +8,7 @@ import pytest
 from generation.engine.checkpoints import detect
 from generation.engine.errors import EngineError
 from generation.engine.exclusive import require_supported
-from generation.engine.spec import FreeU, HiresFix, InitImage, LoraUnit, Margins, Mask, Refiner, Variation
+from generation.engine.spec import FreeU, HiresFix, InitImage, Mask, Refiner, Variation
 from tests.engine.test_exclusive import REF, half_mask, picture, request
 from tests.engine.tiny_flow import tiny_flux_folder, tiny_sd3_folder
 
@@ -24,7 +24,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 UNSUPPORTED: list[tuple[str, dict[str, Any]]] = [
-    ("loras", {"loras": (LoraUnit(model=REF),)}),
     ("hires", {"hires": HiresFix()}),
     ("refiner", {"refiner": Refiner(checkpoint=REF)}),
     ("variation", {"variation": Variation(seed=1, strength=0.5)}),
@@ -39,11 +38,6 @@ UNSUPPORTED: list[tuple[str, dict[str, Any]]] = [
     ("prompt", {"prompt": "a [fox:cat:0.5]"}),
     ("negative_prompt", {"negative_prompt": "a [fox|cat]"}),
     ("prompt", {"prompt": "a fox <lora:x:1>"}),
-    ("outpaint", {"init": InitImage(image=picture(), outpaint=Margins(left=16))}),
-    (
-        "mask.only_masked",
-        {"init": InitImage(image=picture(), mask=Mask(image=half_mask(), only_masked=True))},
-    ),
     ("mask.fill", {"init": InitImage(image=picture(), mask=Mask(image=half_mask(), fill="latent_noise"))}),
 ]
 

@@ -1,18 +1,20 @@
 """SD3 and Flux through the engine, beside everybody else's rows; another VAE than the checkpoint's."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from generation.engine.checkpoints import flow_load
 from generation.engine.errors import EngineError, GenerationCancelled
 from generation.engine.exclusive import exclusive_run
 from generation.engine.slices import run_through
-from generation.engine.spec import HiresFix, InitImage, ModelRef, Progress, Refiner
+from generation.engine.spec import HiresFix, InitImage, LoraUnit, ModelRef, Progress, Refiner
 from generation.engine.step_engine import StepEngine
 from tests.engine.conftest import TIMEOUT, MakeRequest
 from tests.engine.test_batching import pixels
@@ -74,6 +76,26 @@ def test_what_they_cannot_do_is_refused_before_anything_is_loaded(
             engine.submit(make_request(model=flows["flux"], **values)).result(TIMEOUT)
         assert (caught.value.code, caught.value.field) == ("unsupported_feature", field)
     assert engine.stats().loads == 0
+
+
+@pytest.mark.parametrize("family", MAKERS)
+def test_a_lora_is_worn_by_its_own_request_alone(
+    family: str, flows: dict[str, Path], engine: StepEngine, make_request: MakeRequest, tmp_path: Path
+) -> None:
+    layer = {"sd3": "joint_blocks_0_x_block_attn_qkv", "flux": "double_blocks_0_img_attn_qkv"}[family]
+    draw = torch.Generator().manual_seed(0)
+    up, down = torch.randn(96, 2, generator=draw), torch.randn(2, 32, generator=draw)
+    name = f"lora_unet_{layer}"
+    save_file({f"{name}.lora_up.weight": up, f"{name}.lora_down.weight": down}, tmp_path / "x.safetensors")
+    lora = LoraUnit(model=ModelRef(path=tmp_path / "x.safetensors"))
+    before, dressed, after = (
+        engine.submit(make_request(model=flows[family], loras=loras))
+        for loras in ((), (lora,), ())  # beside one another
+    )
+    assert pixels(before.result(TIMEOUT)) == pixels(after.result(TIMEOUT)) != pixels(dressed.result(TIMEOUT))
+    half = replace(lora, denoiser=0.5)
+    other = engine.submit(make_request(model=flows[family], loras=(half,))).result(TIMEOUT)
+    assert pixels(other) != pixels(dressed.result(TIMEOUT))
 
 
 def test_another_vae_paints_the_same_latents_otherwise(

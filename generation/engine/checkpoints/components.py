@@ -54,6 +54,13 @@ class Checkpoint:
         return modules_nbytes(self._modules)
 
     @property
+    def components(self) -> Mapping[str, torch.nn.Module]:
+        """What networks can be worked into, by the names that their files have for it."""
+        encoders = {"text_encoder": self.text_encoder, "text_encoder_2": self.text_encoder_2}
+        present = {name: encoder for name, encoder in encoders.items() if encoder is not None}
+        return {"denoiser": self.unet, **present}
+
+    @property
     def is_xl(self) -> bool:
         return self.info.family == "sdxl"
 

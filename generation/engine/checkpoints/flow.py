@@ -48,6 +48,13 @@ class FlowCheckpoint:
         return modules_nbytes(self._modules)
 
     @property
+    def components(self) -> Mapping[str, torch.nn.Module]:
+        """What networks can be worked into, by the names that their files have for it."""
+        third = {} if self.text_encoder_3 is None else {"text_encoder_3": self.text_encoder_3}
+        encoders = {"text_encoder": self.text_encoder, "text_encoder_2": self.text_encoder_2}
+        return {"denoiser": self.transformer, **encoders, **third}
+
+    @property
     def guided_by_distillation(self) -> bool:
         """Whether the guidance is an input of the denoiser (Flux dev) instead of a second prediction."""
         return bool(self.transformer.config.get("guidance_embeds"))

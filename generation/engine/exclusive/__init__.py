@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from generation.engine.checkpoints.flow import FlowCheckpoint
     from generation.engine.checkpoints.vae import LoadedVae
     from generation.engine.exclusive.running import ExclusiveStep
+    from generation.engine.networks import Merged
     from generation.engine.slices import Slices
     from generation.engine.spec import GenerationRequest
 
@@ -27,14 +28,17 @@ def exclusive_run(
     request: "GenerationRequest",
     *,
     vae: "LoadedVae | None" = None,
+    networks: "Merged | None" = None,
     on_step: "Callable[[ExclusiveStep], None]" = lambda _: None,
 ) -> "Slices[list[Image]]":
     """One picture for each of ``request.seeds``, made one after the other: none depends on the others.
 
     To be driven by the device thread, which also calls ``on_step`` after each denoiser step. ``vae`` stands
-    in for the checkpoint's own. Closing the generator stops within a step. Raises ``EngineError``: what
-    ``require_supported`` says, ``out_of_memory``, ``not_finite`` or ``engine_failed``.
+    in for the checkpoint's own; ``networks`` are what ``merge`` made of the request's LoRAs for
+    ``checkpoint.components``. Closing the generator stops within a step. Raises ``EngineError``: what
+    ``require_supported`` says, ``invalid_request`` for a mask or margins without sense, ``out_of_memory``,
+    ``not_finite`` or ``engine_failed``.
     """
     from generation.engine.exclusive.running import run
 
-    return run(checkpoint, request, vae=vae, on_step=on_step)
+    return run(checkpoint, request, vae=vae, networks=networks, on_step=on_step)

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image
 
 from generation.engine.decoding import picture_decode
 from generation.engine.devices import engine_error
@@ -15,17 +15,21 @@ from generation.engine.errors import EngineError
 from generation.engine.exclusive.baton import sliced
 from generation.engine.exclusive.pipelines import Painting, Prepared, prepare
 from generation.engine.exclusive.support import require_supported
-from generation.engine.pictures import resized
+from generation.engine.scripts.canvas import canvas_for
 from generation.engine.slices import Portion, Slices
-from generation.engine.spec import GenerationRequest, Mask
+from generation.engine.spec import GenerationRequest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from generation.engine.checkpoints.flow import FlowCheckpoint
     from generation.engine.checkpoints.vae import LoadedVae
+    from generation.engine.networks import Merged
 
 logger = logging.getLogger(__name__)
+
+Step = tuple[int, int, torch.Tensor]
+"""Number of a denoiser step from 1, of how many, and what it leads to, as in ``ExclusiveStep``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +50,65 @@ def run(
     request: GenerationRequest,
     *,
     vae: "LoadedVae | None",
+    networks: "Merged | None",
     on_step: Callable[[ExclusiveStep], None],
 ) -> Slices[list[Image.Image]]:
     """See ``generation.engine.exclusive.exclusive_run``."""
     require_supported(request, checkpoint.info)
     if vae is not None:
         vae.require_fit(checkpoint.latent_channels)
-    painting, blurred = _painting(request)
-    if painting.image is not None and request.init is not None and request.init.strength == 0.0:
-        return [painting.image.copy() for _ in request.seeds]
+    canvas = canvas_for(request.init, request.width, request.height) if request.init else None
+    if canvas is not None and request.init is not None and request.init.strength == 0.0:
+        return [canvas.finish(canvas.picture) for _ in request.seeds]
     own_vae = checkpoint.vae if vae is None else vae.vae
-    with _explained():
+    painting = Painting(canvas.picture, canvas.mask) if canvas else Painting()
+    with _explained(), _worn(checkpoint, networks):
         prepared = prepare(checkpoint, own_vae, request, painting)
     yield Portion(0, request.steps * request.batch_size)
     size = (request.height // checkpoint.vae_scale, request.width // checkpoint.vae_scale)
     made: list[torch.Tensor] = []
     for index, seed in enumerate(request.seeds):
-        steps = _steps(prepared, seed, size)
+        steps = _dressed(_steps(prepared, seed, size), checkpoint, networks)
         made.append((yield from _reported(steps, index, len(request.seeds), on_step)))
     pictures: list[Image.Image] = []
     for latents in made:
         with _explained(), torch.inference_mode():
             picture = picture_decode(own_vae, latents)
-        pictures.append(_kept_outside(picture, painting, blurred))
+        pictures.append(canvas.finish(picture) if canvas else picture)
         if len(pictures) < len(made):
             yield Portion(len(pictures), len(made))
     return pictures
 
 
+@contextmanager
+def _worn(checkpoint: "FlowCheckpoint", networks: "Merged | None") -> Iterator[None]:
+    """The checkpoint with ``networks`` worked in."""
+    with ExitStack() as stack:
+        for name, module in checkpoint.components.items() if networks is not None else ():
+            if networks is not None and name in networks:
+                stack.enter_context(networks.applied(name, module))
+        yield
+
+
+def _dressed(
+    steps: "Generator[Step, None, torch.Tensor]", checkpoint: "FlowCheckpoint", networks: "Merged | None"
+) -> "Generator[Step, None, torch.Tensor]":
+    """``steps``, wearing the networks in its own turns only: in between the checkpoint is everybody's."""
+    try:
+        while True:
+            with _worn(checkpoint, networks):
+                try:
+                    step = next(steps)
+                except StopIteration as end:
+                    latents: torch.Tensor = end.value
+                    return latents
+            yield step
+    finally:
+        steps.close()
+
+
 def _reported(
-    steps: "Generator[tuple[int, int, torch.Tensor], None, torch.Tensor]",
+    steps: "Generator[Step, None, torch.Tensor]",
     index: int,
     pictures: int,
     on_step: Callable[[ExclusiveStep], None],
@@ -93,13 +126,11 @@ def _reported(
         steps.close()
 
 
-def _steps(
-    prepared: Prepared, seed: int, size: tuple[int, int]
-) -> "Generator[tuple[int, int, torch.Tensor], None, torch.Tensor]":
+def _steps(prepared: Prepared, seed: int, size: tuple[int, int]) -> "Generator[Step, None, torch.Tensor]":
     """The finished latents ``[1, c, h, w]`` of one picture; yields step, total and predicted latents."""
     pipeline = prepared.pipeline
 
-    def work(hand_over: Callable[[tuple[int, int, torch.Tensor]], None]) -> torch.Tensor:
+    def work(hand_over: Callable[[Step], None]) -> torch.Tensor:
         with _explained(), _predictions(pipeline.scheduler) as predicted:
 
             def stepped(_: Any, step: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -149,32 +180,6 @@ def _unpacked(latents: torch.Tensor, prepared: Prepared, size: tuple[int, int]) 
     cells = latents.unflatten(1, (height // 2, width // 2)).unflatten(-1, (-1, 2, 2))
     spread: torch.Tensor = cells.permute(0, 3, 1, 4, 2, 5)
     return spread.flatten(4, 5).flatten(2, 3)
-
-
-def _painting(request: GenerationRequest) -> tuple[Painting, Image.Image | None]:
-    """What to start from, and the mask with soft edges."""
-    init = request.init
-    if init is None:
-        return Painting(), None
-    image = resized(init.image.convert("RGB"), request.width, request.height, init.resize_mode)
-    if init.mask is None:
-        return Painting(image), None
-    soft = _soft_mask(init.mask, request, init.resize_mode)
-    return Painting(image, soft.point(lambda level: 255 if level >= 128 else 0)), soft
-
-
-def _soft_mask(mask: Mask, request: GenerationRequest, mode: Any) -> Image.Image:
-    image = resized(mask.image.convert("L"), request.width, request.height, mode)
-    if mask.invert:
-        image = ImageOps.invert(image)
-    return image.filter(ImageFilter.GaussianBlur(mask.blur)) if mask.blur else image
-
-
-def _kept_outside(picture: Image.Image, painting: Painting, soft: Image.Image | None) -> Image.Image:
-    """``picture`` with the original's own pixels where nothing was to be repainted."""
-    if painting.image is None or soft is None:
-        return picture
-    return Image.composite(picture, painting.image, soft)
 
 
 @contextmanager

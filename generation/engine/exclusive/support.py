@@ -9,7 +9,7 @@ from generation.engine.checkpoints.families import FAMILY_NAMES, Family
 from generation.engine.checkpoints.info import CheckpointInfo
 from generation.engine.errors import EngineError
 from generation.engine.prompts import ParsedPrompt, parse_negative, parse_prompt, plain_text
-from generation.engine.spec import GenerationRequest, InitImage
+from generation.engine.spec import GenerationRequest
 
 SIZE_MULTIPLE: Final = 16
 """Pixels of a picture's sides: latent cells of 8 pixels, of which the transformers take 2 x 2 at once."""
@@ -46,10 +46,13 @@ def require_supported(request: GenerationRequest, info: CheckpointInfo) -> None:
     _require_size(request)
     schedule_flag(request, info.family)
     plain_prompts(request, info.family)
-    if info.inpainting and (request.init is None or request.init.mask is None):
+    init = request.init
+    if info.inpainting and (init is None or (init.mask is None and init.outpaint is None)):
         raise _unsupported(info.family, "image", "this model only repaints parts of a picture", "Add a mask.")
-    if request.init is not None:
-        _require_simple_mask(request.init, info.family)
+    if init is not None and init.mask is not None and init.mask.fill.startswith("latent"):
+        raise _unsupported(
+            info.family, "mask.fill", "it begins with a picture, not with latents", "Choose original or fill."
+        )
 
 
 def schedule_flag(request: GenerationRequest, family: Family) -> tuple[str, str | None]:
@@ -95,7 +98,6 @@ def _require_no_techniques(request: GenerationRequest, family: Family) -> None:
     used: tuple[tuple[str, str, object], ...] = (
         ("controlnet", "ControlNet", request.controls),
         ("ip_adapter", "IP-Adapter", request.ip_adapters),
-        ("loras", "LoRA", request.loras),
         ("embeddings", "textual inversion", request.embeddings),
         ("hires", "hires fix", request.hires),
         ("refiner", "a refiner", request.refiner),
@@ -122,22 +124,6 @@ def _require_size(request: GenerationRequest) -> None:
                 hint=f"The nearest are {below} and {below + SIZE_MULTIPLE}.",
                 field=field,
             )
-
-
-def _require_simple_mask(init: InitImage, family: Family) -> None:
-    if init.outpaint is not None and init.outpaint.any:
-        raise _unsupported(
-            family, "outpaint", "outpainting cannot be done with it", "Leave the margins at 0."
-        )
-    mask = init.mask
-    if mask is None:
-        return
-    if mask.only_masked:
-        raise _unsupported(
-            family, "mask.only_masked", "it repaints in the whole picture only", "Switch it off."
-        )
-    if mask.fill != "original":
-        raise _unsupported(family, "mask.fill", "it begins with the picture itself", "Choose original.")
 
 
 def _unsupported(family: Family, field: str, why: str, hint: str) -> EngineError:

@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from torch import nn
-
 from generation.engine.model_cache import ModelKind, cache_key
 from generation.engine.networks import (
-    DENOISER,
     EmbeddingVectors,
     LoraFile,
     Merged,
@@ -17,13 +14,13 @@ from generation.engine.networks import (
     merge,
     set_key,
 )
-from generation.engine.networks.texts import ENCODERS
 from generation.engine.prompts import named_in
 from generation.engine.scripts.script import Desk, Step
 from generation.engine.spec import GenerationRequest
 
 if TYPE_CHECKING:
     from generation.engine.checkpoints.components import Checkpoint
+    from generation.engine.checkpoints.flow import FlowCheckpoint
 
 LORA: Final[ModelKind[LoraFile]] = ModelKind("lora", lambda path, _dtype: lora_load(path))
 EMBEDDING: Final[ModelKind[EmbeddingVectors]] = ModelKind(
@@ -41,7 +38,7 @@ class NetworkSet(NamedTuple):
 
 
 def networks_merged(
-    desk: Desk, checkpoint: "Checkpoint", request: GenerationRequest
+    desk: Desk, checkpoint: "Checkpoint | FlowCheckpoint", request: GenerationRequest
 ) -> Step[NetworkSet | None]:
     """The request's set of LoRAs, None where it changes nothing. Raises ``EngineError`` with field
     ``loras``.
@@ -56,7 +53,7 @@ def networks_merged(
     identity = f"networks:{cache_key(request.checkpoint)}:{set_key(uses)}"
     label = " + ".join(use.file.name for use in uses)
     weights = yield from desk.kept(
-        identity, label, lambda: merge(_modules(checkpoint), uses, dtype=checkpoint.dtype)
+        identity, label, lambda: merge(checkpoint.components, uses, dtype=checkpoint.dtype)
     )
     return NetworkSet(weights, identity, set_key(uses, text_only=True))
 
@@ -77,8 +74,3 @@ def text_additions(desk: Desk, checkpoint: "Checkpoint", request: GenerationRequ
     if found is None or not found.text_key:
         return TextAdditions(embeddings=embeddings, names=names)
     return TextAdditions(weights=found.weights, key=found.text_key, embeddings=embeddings, names=names)
-
-
-def _modules(checkpoint: "Checkpoint") -> dict[str, nn.Module]:
-    encoders = (encoder for encoder, _ in checkpoint.text_towers)
-    return {DENOISER: checkpoint.unet, **dict(zip(ENCODERS, encoders, strict=False))}
