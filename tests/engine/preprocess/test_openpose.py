@@ -48,7 +48,7 @@ def paint() -> NDArray[np.float32]:
     """18 directions in red, green and blue: a triangular grid without its corners."""
     grid = [(a, b, 5 - a - b) for a in range(6) for b in range(6 - a) if max(a, b, 5 - a - b) < 5]
     values = np.array(grid, dtype=np.float32)
-    return values / np.linalg.norm(values, axis=1, keepdims=True)
+    return np.asarray(values / np.linalg.norm(values, axis=1, keepdims=True), dtype=np.float32)
 
 
 def figure() -> Image.Image:
