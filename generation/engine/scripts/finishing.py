@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from generation.engine.errors import EngineError
+from generation.engine.scripts.detailing import detail
 from generation.engine.scripts.enlarging import enlarge
 from generation.engine.scripts.script import Desk, Outcome, Script, Step
 from generation.engine.spec import (
+    Detailing,
     GenerationRequest,
     PostprocessStep,
     ProcessRequest,
@@ -36,6 +38,8 @@ def finish(
         for index, image in enumerate(finished):
             if isinstance(step, Upscale):
                 finished[index] = yield from enlarge(desk, image, step)
+            elif isinstance(step, Detailing) and request is not None:
+                finished[index] = yield from detail(desk, request, step, image, request.seeds[index])
             else:
                 raise EngineError("unsupported_feature", f"{type(step).__name__} is not there yet.")
     return finished
