@@ -13,7 +13,21 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from generation import services
-from generation.models import Job, JobState
+from generation.models import Job, JobState, SavedStyle
+
+
+@admin.register(SavedStyle)
+class SavedStyleAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no type information
+    """Styles for everybody; people's own are theirs, and not shown."""
+
+    list_display = ("name", "prompt", "negative_prompt")
+    search_fields = ("name", "prompt", "negative_prompt")
+    fields = ("name", "prompt", "negative_prompt")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SavedStyle]:
+        """Those without an owner."""
+        found: QuerySet[SavedStyle] = super().get_queryset(request)
+        return found.filter(owner=None)
 
 
 @admin.register(Job)

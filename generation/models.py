@@ -28,6 +28,44 @@ FINISHED_STATES: Final = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 """Final: no transition leaves them, except that an administrator may requeue a failed or a cancelled job."""
 
 
+class SavedStyle(models.Model):
+    """A named piece of prompt: everybody's when it has no owner, which administrators enter, else its owner's
+    alone.
+    """
+
+    NAME_LENGTH: Final = 100
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="styles",
+        null=True,
+        blank=True,
+        help_text="Empty: everybody may use it.",
+        db_index=False,  # style_name_once_per_owner begins with it
+    )
+    name = models.CharField(max_length=NAME_LENGTH)
+    prompt = models.TextField(
+        blank=True, help_text="{prompt} is where the prompt goes; without it the style follows the prompt."
+    )
+    negative_prompt = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "style"
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="style_name_once_per_owner"),
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(owner=None), name="style_name_once_for_everybody"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Upload(models.Model):
     """A picture that somebody sent in, checked and encoded anew, for jobs to begin with.
 

@@ -28,6 +28,10 @@ class WildcardFiles(Mapping[str, Sequence[str]]):
     def __getitem__(self, name: str) -> Sequence[str]:
         return _values(*_state(self._files[name]))
 
+    def count(self, name: str) -> int:
+        """How many values it has; many files are counted without keeping them all in memory."""
+        return _count(*_state(self._files[name]))
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
 
@@ -69,6 +73,11 @@ def _state(file: Path) -> tuple[Path, int]:
 @lru_cache(maxsize=256)
 def _values(file: Path, _changed: int) -> tuple[str, ...]:
     return wildcard_values(file.read_text(encoding="utf-8", errors="replace"))
+
+
+@lru_cache(maxsize=MAX_FILES)
+def _count(file: Path, _changed: int) -> int:
+    return len(wildcard_values(file.read_text(encoding="utf-8", errors="replace")))
 
 
 @lru_cache(maxsize=4)

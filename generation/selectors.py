@@ -1,4 +1,4 @@
-"""What can be asked about jobs."""
+"""What can be asked about jobs, and which styles a person may use."""
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import F, Max, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils import timezone
 
-from generation import scheduling
-from generation.models import ACTIVE_STATES, FINISHED_STATES, Job, JobState
+from generation import prompt_files, scheduling
+from generation.engine.prompts import Style
+from generation.models import ACTIVE_STATES, FINISHED_STATES, Job, JobState, SavedStyle
 from sdweb.accounts.models import User
 from sdweb.errors import PortalError, not_found
 
@@ -145,3 +146,24 @@ def measured_tflops() -> float | None:
     intervals = [(start.timestamp(), end.timestamp()) for _, start, end in last if start and end]
     seconds = scheduling.busy_seconds(intervals)
     return sum(cost for cost, _, _ in last) / seconds if seconds > 0 else None
+
+
+# --- Styles ------------------------------------------------------------------------------------------------
+
+
+def saved_styles(user: User) -> list[SavedStyle]:
+    """Everybody's first, then this person's, by name."""
+    if not user.is_active:
+        return []
+    found = SavedStyle.objects.filter(Q(owner=None) | Q(owner=user))
+    return sorted(found, key=lambda style: (style.owner_id is not None, style.name.casefold()))
+
+
+def styles_for(user: User) -> tuple[Style, ...]:
+    """What this person may name, each name once: their own before everybody's, those before the file's.
+
+    Raises ``EngineError`` for a file that is no CSV.
+    """
+    entered = [Style(one.name, one.prompt, one.negative_prompt) for one in saved_styles(user)]
+    known = {style.name.casefold(): style for style in (*prompt_files.styles(), *entered)}
+    return tuple(known.values())

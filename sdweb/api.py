@@ -10,7 +10,14 @@ from ninja.errors import AuthenticationError, AuthorizationError, HttpError, Val
 from ninja.security import django_auth
 
 from gallery.api import router as images_router
-from generation.api import jobs_router, options_router, prompts_router, recipes_router, uploads_router
+from generation.api import (
+    jobs_router,
+    options_router,
+    prompts_router,
+    recipes_router,
+    styles_router,
+    uploads_router,
+)
 from models_hub.api import router as models_router
 from sdweb import __version__
 from sdweb.accounts.api import router as accounts_router
@@ -25,6 +32,7 @@ api = NinjaAPI(
 )
 api.add_router("", accounts_router)
 api.add_router("", options_router)
+api.add_router("", styles_router)
 api.add_router("/jobs", jobs_router)
 api.add_router("/prompts", prompts_router)
 api.add_router("/uploads", uploads_router)

@@ -11,8 +11,9 @@ from generation.engine.spec import limits
 from generation.options.control import ControlTypeOut, PreprocessorOut, control_types, preprocessors
 from generation.options.library import ModelNameOut, model_names
 from generation.orders.finishing import DETECTORS, LANCZOS, RESTORERS, UPSCALER_METHODS
-from generation.prompt_files import styles, wildcards
+from generation.prompt_files import wildcards
 from generation.schemas.guidance import SLOTS
+from generation.selectors import styles_for
 from models_hub.models import ModelFile
 from sdweb.accounts.models import User
 
@@ -134,7 +135,7 @@ def options_out(user: User) -> OptionsOut:
         face_restorers=names[Kind.FACE_RESTORER],
         builtin_detectors=list(DETECTORS),
         detectors=names[Kind.DETECTOR],
-        styles=[style.name for style in styles()],
+        styles=[style.name for style in styles_for(user)],
         wildcards=list(wildcards()),
     )
 

@@ -52,7 +52,7 @@ def _painting(user: User, request: GenerateIn) -> Order:
     shelf = Shelf(user, model.family)
     sampling = _sampling(request.sampler, request.scheduler)
     seed = _seed(request.seed)
-    drawn = prompts_draw(request, seed)
+    drawn = prompts_draw(request, seed, user)
     parts = networks_resolve(shelf, drawn, request)
     fields: dict[str, Any] = {
         **request.model_dump(exclude={"styles", "freeu_beta"}),

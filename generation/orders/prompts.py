@@ -17,9 +17,11 @@ from generation.engine.prompts import (
 from generation.engine.spec import limits
 from generation.orders.errors import as_field
 from generation.orders.shelf import Kind, Shelf
-from generation.prompt_files import styles, wildcards
+from generation.prompt_files import wildcards
 from generation.schemas import DetailIn, GenerateIn, HiresIn, Template
+from generation.selectors import styles_for
 from models_hub.models import ModelFile
+from sdweb.accounts.models import User
 from sdweb.errors import PortalError
 
 PROMPT_USE: Final = "prompt."
@@ -38,12 +40,12 @@ class Drawn:
     """As they were written, where that is something else."""
 
 
-def prompts_draw(request: GenerateIn, seed: int) -> Drawn:
+def prompts_draw(request: GenerateIn, seed: int, user: User) -> Drawn:
     """Styles merged and every choice made, by the seed. Raises ``PortalError`` naming the field."""
     prompt, negative = request.prompt, request.negative_prompt
     if request.styles:
         with as_field("styles"):
-            known = {style.name.casefold(): style for style in styles()}
+            known = {style.name.casefold(): style for style in styles_for(user)}
         for index, name in enumerate(request.styles):
             if name.casefold() not in known:
                 raise _unknown_style(f"styles.{index}", name, [style.name for style in known.values()])
