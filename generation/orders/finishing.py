@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from generation.engine.postprocess.catalog import BUILTIN_DETECTORS
 from generation.engine.spec import LATENT_UPSCALERS, PIXEL_UPSCALERS
 from generation.orders.shelf import Kind, Shelf, plain
 from generation.schemas import GenerateIn
@@ -19,7 +20,7 @@ RESTORERS: Final[Mapping[str, tuple[str, ...]]] = {
     "gfpgan": ("gfpgan",),
     "codeformer": ("codeformer",),
 }
-DETECTORS: Final = ("mediapipe_face_full", "mediapipe_face_short", "mediapipe_face_mesh")
+DETECTORS: Final = tuple(BUILTIN_DETECTORS)
 """They need no file."""
 HIRES_USE, UPSCALE_USE, FACE_USE = "hires.upscaler", "upscale", "face_restoration"
 

@@ -71,7 +71,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"prompt": "a <lora:magic:1>"}, "unknown_model", "prompt"),
     ({"prompt": "a <lora:big:1>"}, "wrong_family", "prompt"),
     ({"prompt": "a <lora:a lora canny:strong>"}, "invalid_request", "prompt"),
-    ({"prompt": "a <lora:a lora canny:1:1:8>"}, "unsupported_feature", "prompt"),
+    ({"prompt": "a <lora:a lora canny:1:1:x>"}, "invalid_request", "prompt"),
     ({"prompt": "a <hypernet:x:1>"}, "unsupported_feature", "prompt"),
     ({"prompt": "a __magic__"}, "invalid_request", "prompt"),
     ({"negative_prompt": "{" * 200}, "invalid_request", "negative_prompt"),
