@@ -285,8 +285,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Samplers, schedules and limits
-         * @description The same for everybody.
+         * What requests may say
+         * @description Samplers, schedules, preprocessors with their parameters, models by kind, and limits.
          */
         get: operations["options_get"];
         put?: never;
@@ -448,6 +448,18 @@ export interface components {
             weight?: number;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * ControlTypeOut
+         * @description What a ControlNet follows: `name` to send as `type`.
+         */
+        ControlTypeOut: {
+            /** Name */
+            name: string;
+            /** Preprocessor */
+            preprocessor: string;
+            /** Preprocessors */
+            preprocessors: string[];
         };
         /**
          * DetailImageIn
@@ -656,6 +668,11 @@ export interface components {
          * @description A prompt to enhance. Without a seed each call gives another variant.
          */
         EnhanceIn: {
+            /**
+             * Model
+             * @description A language model's name or id, or `embedded`; empty for the default one.
+             */
+            model?: string | null;
             /** Prompt */
             prompt: string;
             /** Seed */
@@ -676,6 +693,8 @@ export interface components {
             prompt: string;
             /** Seed */
             seed: number;
+            /** Source */
+            source: string;
             /** Theme */
             theme: string;
         };
@@ -721,6 +740,20 @@ export interface components {
              * @default 1
              */
             visibility?: number;
+        };
+        /**
+         * FileOut
+         * @description A file that a preprocessor needs and that is not there.
+         */
+        FileOut: {
+            /** Bytes */
+            bytes: number;
+            /** Licence */
+            licence: string;
+            /** Name */
+            name: string;
+            /** Url */
+            url: string;
         };
         /**
          * FreeUIn
@@ -1203,14 +1236,48 @@ export interface components {
             max_batch_size: number;
             /** Max Clip Skip */
             max_clip_skip: number;
+            /** Max Control Units */
+            max_control_units: number;
+            /** Max Control Weight */
+            max_control_weight: number;
+            /** Max Detections */
+            max_detections: number;
             /** Max Guidance */
             max_guidance: number;
+            /** Max Hires Scale */
+            max_hires_scale: number;
+            /** Max Ip Adapters */
+            max_ip_adapters: number;
+            /** Max Ip Pictures */
+            max_ip_pictures: number;
+            /** Max Ip Scale */
+            max_ip_scale: number;
+            /** Max Lora Slots */
+            max_lora_slots: number;
+            /** Max Lora Weight */
+            max_lora_weight: number;
+            /** Max Map Side */
+            max_map_side: number;
+            /** Max Mask Blur */
+            max_mask_blur: number;
+            /** Max Padding */
+            max_padding: number;
+            /** Max Pag Scale */
+            max_pag_scale: number;
+            /** Max Picture Pixels */
+            max_picture_pixels: number;
+            /** Max Picture Side */
+            max_picture_side: number;
             /** Max Prompt Length */
             max_prompt_length: number;
             /** Max Side */
             max_side: number;
             /** Max Steps */
             max_steps: number;
+            /** Max Upscale */
+            max_upscale: number;
+            /** Min Map Side */
+            min_map_side: number;
             /** Min Side */
             min_side: number;
             /** Side Multiple */
@@ -1258,6 +1325,23 @@ export interface components {
             reason: string;
             /** Value */
             value: string;
+        };
+        /**
+         * ModelNameOut
+         * @description A model: `name` or `id` to send. `GET /models?kind` says more.
+         */
+        ModelNameOut: {
+            /** Family */
+            family: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Trigger Words */
+            trigger_words: string[];
         };
         /**
          * ModelOut
@@ -1320,16 +1404,49 @@ export interface components {
         };
         /**
          * OptionsOut
-         * @description Everything a form may offer.
+         * @description Everything a form may offer. Lists of models hold those of all families; a checkpoint goes with those
+         *     of its own, and with those whose family is `unknown`.
          */
         OptionsOut: {
+            /** Builtin Detectors */
+            builtin_detectors: string[];
+            /** Control Types */
+            control_types: components["schemas"]["ControlTypeOut"][];
+            /** Controlnets */
+            controlnets: components["schemas"]["ModelNameOut"][];
+            /** Detectors */
+            detectors: components["schemas"]["ModelNameOut"][];
+            /** Embeddings */
+            embeddings: components["schemas"]["ModelNameOut"][];
+            /** Face Restorers */
+            face_restorers: components["schemas"]["ModelNameOut"][];
+            /** Hires Upscalers */
+            hires_upscalers: string[];
+            /** Ip Adapters */
+            ip_adapters: components["schemas"]["ModelNameOut"][];
             limits: components["schemas"]["LimitsOut"];
+            /** Loras */
+            loras: components["schemas"]["ModelNameOut"][];
+            /** Preprocessors */
+            preprocessors: components["schemas"]["PreprocessorOut"][];
+            /** Restoration Methods */
+            restoration_methods: string[];
             /** Samplers */
             samplers: components["schemas"]["SamplerOut"][];
             /** Schedules */
             schedules: components["schemas"]["ScheduleOut"][];
             /** Sizes */
             sizes: number[];
+            /** Styles */
+            styles: string[];
+            /** Upscale Methods */
+            upscale_methods: string[];
+            /** Upscalers */
+            upscalers: components["schemas"]["ModelNameOut"][];
+            /** Vaes */
+            vaes: components["schemas"]["ModelNameOut"][];
+            /** Wildcards */
+            wildcards: string[];
         };
         /**
          * OutpaintIn
@@ -1356,6 +1473,29 @@ export interface components {
              * @default 0
              */
             top?: number;
+        };
+        /**
+         * ParameterOut
+         * @description A preprocessor's parameter: a field of the control unit.
+         */
+        ParameterOut: {
+            /** Default */
+            default: boolean | number | string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "int" | "float" | "bool";
+            /** Label */
+            label: string;
+            /** Maximum */
+            maximum: number;
+            /** Minimum */
+            minimum: number;
+            /** Name */
+            name: string;
+            /** Step */
+            step: number;
         };
         /**
          * Params
@@ -1554,6 +1694,32 @@ export interface components {
             weight?: number;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * PreprocessorOut
+         * @description One way to make a map of a picture.
+         */
+        PreprocessorOut: {
+            /** Control Types */
+            control_types: string[];
+            /** Description */
+            description: string;
+            /** Is Ready */
+            is_ready: boolean;
+            /** Label */
+            label: string;
+            /** Missing Files */
+            missing_files: components["schemas"]["FileOut"][];
+            /** Name */
+            name: string;
+            /** Needs Mask */
+            needs_mask: boolean;
+            /** Parameters */
+            parameters: components["schemas"]["ParameterOut"][];
+            /** Resolution */
+            resolution: number;
+            /** Takes Resolution */
+            takes_resolution: boolean;
         };
         /**
          * ProgressOut
