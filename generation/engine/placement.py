@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Resident)
 
+BACKEND: Any = "inductor"
+"""What ``torch.compile`` makes code with."""
 FP8: Final = torch.float8_e4m3fn
 """Four bits of exponent, three of mantissa: what weights, which lie around zero, lose least in."""
 _KERNELS: Final[dict[Attention, SDPBackend]] = {
@@ -41,13 +43,10 @@ class Placement:
     Raises ``EngineError("invalid_config")`` for an attention kernel that the device does not have.
     """
 
-    def __init__(
-        self, config: EngineConfig, device: torch.device, dtype: torch.dtype, *, backend: Any = "inductor"
-    ) -> None:
+    def __init__(self, config: EngineConfig, device: torch.device, dtype: torch.dtype) -> None:
         self._config = config
         self._device = device
         self._dtype = dtype
-        self._backend = backend
         self._compiled: WeakKeyDictionary[torch.nn.Module, _Compiled] = WeakKeyDictionary()
         self._require_kernel()
 
@@ -74,7 +73,7 @@ class Placement:
         if not self._config.compile or any(technique.patches_network for technique in techniques):
             return denoiser
         if denoiser not in self._compiled:
-            self._compiled[denoiser] = _Compiled(denoiser, self._backend)
+            self._compiled[denoiser] = _Compiled(denoiser)
         return self._compiled[denoiser]
 
     def attention(self) -> AbstractContextManager[None]:
@@ -105,10 +104,10 @@ class _Compiled:
     fails.
     """
 
-    def __init__(self, plain: torch.nn.Module, backend: Any) -> None:
+    def __init__(self, plain: torch.nn.Module) -> None:
         self._plain = plain
         # One graph for all batches: compiled anew for each, every newcomer would hold up everybody.
-        self._call: Callable[..., Any] = torch.compile(plain, dynamic=True, backend=backend)
+        self._call: Callable[..., Any] = torch.compile(plain, dynamic=True, backend=BACKEND)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         try:
@@ -124,7 +123,7 @@ def offload(modules: Sequence[Any], device: torch.device) -> None:
     offloading, layer by layer). Not ahead of time: that would put the layers' own weights over those that a
     LoRA has changed.
     """
-    from diffusers.hooks import apply_group_offloading
+    from diffusers.hooks.group_offloading import apply_group_offloading
 
     for module in modules:
         apply_group_offloading(module, onload_device=device, offload_type="leaf_level", use_stream=False)

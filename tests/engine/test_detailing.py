@@ -27,7 +27,7 @@ def scene() -> Image.Image:
 def changed(before: Image.Image, after: Image.Image) -> "np.ndarray[Any, Any]":
     """Where the pixels differ, (height, width)."""
     difference = np.abs(np.asarray(before, dtype=int) - np.asarray(after, dtype=int))
-    return difference.max(axis=2) > 0
+    return np.asarray(difference.max(axis=2) > 0)
 
 
 @pytest.fixture

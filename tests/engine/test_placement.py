@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch._dynamo.testing import CompileCounter
 
+from generation.engine import placement
 from generation.engine.checkpoints import load
+from generation.engine.decoding import picture_decode
 from generation.engine.errors import EngineError
 from generation.engine.placement import FP8, Placement, offload
 from generation.engine.spec import EngineConfig, FreeU, config_for
@@ -75,13 +77,13 @@ def test_a_picture_that_does_not_fit_is_decoded_in_tiles(
 ) -> None:
     from generation.engine.scripts import painting
 
-    decode, tried = painting.picture_decode, []
+    tried: list[bool] = []
 
     def crowded(vae: Any, latents: torch.Tensor) -> Any:
         tried.append(vae.use_tiling)
         if not vae.use_tiling:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return decode(vae, latents)
+        return picture_decode(vae, latents)
 
     with monkeypatch.context() as patched:
         patched.setattr(painting, "picture_decode", crowded)
@@ -117,8 +119,7 @@ def test_presets_are_switches_that_single_ones_override() -> None:
 def graphs(monkeypatch: pytest.MonkeyPatch) -> CompileCounter:
     """Counts what is compiled; the graphs run as they are."""
     counter = CompileCounter()
-    defaults = Placement.__init__.__kwdefaults__
-    monkeypatch.setitem(defaults, "backend", counter)
+    monkeypatch.setattr(placement, "BACKEND", counter)
     torch._dynamo.reset()
     return counter
 
@@ -149,7 +150,7 @@ def test_a_denoiser_that_cannot_be_compiled_runs_as_it_is(
     def broken(*_: Any) -> Any:
         raise RuntimeError("no compiler")
 
-    monkeypatch.setitem(Placement.__init__.__kwdefaults__, "backend", broken)
+    monkeypatch.setattr(placement, "BACKEND", broken)
     torch._dynamo.reset()
     plain = make_engine().submit(make_request()).result(TIMEOUT)
     with caplog.at_level(logging.WARNING):

@@ -1,4 +1,4 @@
-"""Detailing (ADetailer): find regions of a finished picture and paint each anew, at the request's own size."""
+"""Detailing (ADetailer): regions of a finished picture are found and painted anew at full size."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
