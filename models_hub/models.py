@@ -28,6 +28,7 @@ class ModelFile(models.Model):
 
     class Family(models.TextChoices):
         SD15 = "sd15", "Stable Diffusion 1.5"
+        SD2 = "sd2", "Stable Diffusion 2"
         SDXL = "sdxl", "Stable Diffusion XL"
         SD3 = "sd3", "Stable Diffusion 3"
         FLUX = "flux", "Flux"

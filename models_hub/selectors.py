@@ -14,6 +14,7 @@ from sdweb.errors import PortalError
 
 GENERATION_FAMILIES: Final = (
     ModelFile.Family.SD15,
+    ModelFile.Family.SD2,
     ModelFile.Family.SDXL,
     ModelFile.Family.SD3,
     ModelFile.Family.FLUX,

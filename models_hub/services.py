@@ -24,7 +24,7 @@ from sdweb.errors import PortalError, not_found
 logger = logging.getLogger(__name__)
 
 NAME_LENGTH: Final = 255
-INSPECTION_VERSION: Final = "3"
+INSPECTION_VERSION: Final = "4"
 """Part of every fingerprint: raise it when inspection learns something, and all are looked at again."""
 
 FACTS: Final = (

@@ -17,7 +17,8 @@ TORCH_SUFFIXES: Final = frozenset({".pt", ".pth", ".bin"})
 """Pickles that may hold a small model of one of the ``TORCH_KINDS``, many of which exist in no other form."""
 TORCH_KINDS: Final = frozenset({Kind.UPSCALER, Kind.FACE_RESTORER, Kind.EMBEDDING})
 NATIVE_SIZES: Final[Mapping[Family, int]] = {
-    Family.SD15: 512, Family.SDXL: 1024, Family.SD3: 1024, Family.FLUX: 1024, Family.UNKNOWN: 512,
+    Family.SD15: 512, Family.SD2: 768, Family.SDXL: 1024, Family.SD3: 1024, Family.FLUX: 1024,
+    Family.UNKNOWN: 512,
 }  # fmt: skip
 
 
@@ -42,15 +43,10 @@ def unknown_model(why: str) -> PortalError:
         "unknown_model_type",
         why,
         hint="Known are checkpoints, LoRAs, VAEs, ControlNets, T2I-Adapters, IP-Adapters and embeddings of "
-        "SD 1.5, SDXL, SD3 and Flux, CLIP folders, upscalers of the ESRGAN, Compact and DAT kinds, the face "
-        "restorers GFPGAN and CodeFormer, and folders of causal language models.",
+        "SD 1.5, SD 2, SDXL, SD3 and Flux, CLIP folders, upscalers of the ESRGAN, Compact and DAT kinds, the "
+        "face restorers GFPGAN and CodeFormer, and folders of causal language models.",
         status=422,
     )
-
-
-def sd2_refused(what: str) -> PortalError:
-    """``what`` is "checkpoint", "LoRA", ..."""
-    return unknown_model(f"It is a {what} of Stable Diffusion 2: that family is not supported.")
 
 
 def wrong_channels(channels: object) -> PortalError:

@@ -19,7 +19,8 @@ from models_hub.inspection.findings import (
     unknown_model,
     wrong_channels,
 )
-from models_hub.inspection.layouts.checkpoint import CHANNELS
+from models_hub.inspection.layouts.checkpoint import CHANNELS, FLUX_FILL_WIDTH
+from models_hub.inspection.layouts.layout import SD2_TEXT_WIDTH
 from models_hub.inspection.networks import code_refused, network_inspect
 from models_hub.safetensors_header import SafetensorsHeader, header_read
 from sdweb.errors import PortalError
@@ -105,6 +106,7 @@ PIPELINES: Final[Mapping[str, Family]] = {
     "StableDiffusionXLImg2ImgPipeline": Family.SDXL,
     "StableDiffusion3Pipeline": Family.SD3,
     "FluxPipeline": Family.FLUX,
+    "FluxFillPipeline": Family.FLUX,
 }
 
 WEIGHTED: Final[Mapping[Family, frozenset[str]]] = {
@@ -145,18 +147,27 @@ def _pipeline(path: Path) -> Inspection:
         _component_check(path / name, needs_weights=name in weighted)
     return Inspection(
         kind=Kind.CHECKPOINT,
-        family=family,
+        family=(told := _by_text(path, family)),
         variant=variant,
         format=Format.DIFFUSERS,
-        native_size=_native(path, family),
+        native_size=_native(path, told),
     )
+
+
+def _by_text(path: Path, family: Family) -> Family:
+    """SD 2 has the parts and the pipeline of SD 1.5: the text's width is what differs."""
+    width = _denoiser_config(path, family).get("cross_attention_dim")
+    return Family.SD2 if family is Family.SD15 and width == SD2_TEXT_WIDTH else family
 
 
 def _variant(path: Path, family: Family, components: Sequence[str]) -> Variant:
     """By the parts and by how many channels the UNet takes, whatever the pipeline is called."""
     if family is Family.SDXL and REFINER_LACKS.isdisjoint(components):
         return Variant.REFINER
-    if family not in {Family.SD15, Family.SDXL}:
+    if family is Family.FLUX:
+        is_fill = _denoiser_config(path, family).get("in_channels") == FLUX_FILL_WIDTH
+        return Variant.INPAINTING if is_fill else Variant.BASE
+    if family is Family.SD3:
         return Variant.BASE
     channels = _denoiser_config(path, family).get("in_channels", next(iter(CHANNELS)))
     if type(channels) is not int or channels not in CHANNELS:
@@ -199,5 +210,5 @@ def _native(path: Path, family: Family) -> int:
 
 
 def _denoiser_config(path: Path, family: Family) -> dict[str, Any]:
-    config = path / ("unet" if family in {Family.SD15, Family.SDXL} else "transformer") / CONFIG
+    config = path / ("transformer" if family in {Family.SD3, Family.FLUX} else "unet") / CONFIG
     return json_read(config) if config.is_file() else {}

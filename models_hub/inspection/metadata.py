@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from models_hub.inspection.findings import Family, sd2_refused
+from models_hub.inspection.findings import Family
 
 Metadata = Mapping[str, str]
 
@@ -26,19 +26,17 @@ MAX_COMMON: Final = 4
 """When more tags are that common, they are the whole caption of a small data set and tell nothing apart."""
 
 FAMILY_BEGINNINGS: Final = (
-    ("stable-diffusion-v1", Family.SD15), ("stable-diffusion-xl", Family.SDXL),
+    ("stable-diffusion-v1", Family.SD15), ("stable-diffusion-v2", Family.SD2),
+    ("stable-diffusion-xl", Family.SDXL),
     ("stable-diffusion-3", Family.SD3), ("flux", Family.FLUX),
-    ("sd_v1", Family.SD15), ("sdxl", Family.SDXL), ("sd3", Family.SD3),
+    ("sd_v1", Family.SD15), ("sd_v2", Family.SD2), ("sdxl", Family.SDXL), ("sd3", Family.SD3),
 )  # fmt: skip
-SD2_BEGINNINGS: Final = ("stable-diffusion-v2", "sd_v2")
 
 
-def family_said(metadata: Metadata, *, what: str) -> Family:
-    """The family that the file was made for by its own words. Raises ``PortalError`` when it is SD 2."""
+def family_said(metadata: Metadata) -> Family:
+    """The family that the file was made for by its own words."""
     for key in ("modelspec.architecture", "ss_base_model_version"):
         said = metadata.get(key, "")[:MAX_WORD_LENGTH].lower()
-        if said.startswith(SD2_BEGINNINGS):
-            raise sd2_refused(what)
         for beginning, family in FAMILY_BEGINNINGS:
             if said.startswith(beginning):
                 return family

@@ -72,7 +72,7 @@ def network_inspect(config: Config, weights: Sequence[SafetensorsHeader]) -> Ins
         raise broken_json("config.json", f"says {name}, but the weights beside it are something else")
     family = network.family(config, whole)
     if family is Family.UNKNOWN:
-        family = metadata.family_said(whole.metadata, what=network.kind.label)
+        family = metadata.family_said(whole.metadata)
     return Inspection(
         kind=network.kind,
         family=family,
@@ -116,7 +116,7 @@ def _controlnet_family(config: Config, header: SafetensorsHeader) -> Family:
         return Family.SDXL
     # One without attention has no tensor of the text's width, but was made for a UNet that has.
     width = config.get("cross_attention_dim")
-    return text_family([width] if type(width) is int else [], what="ControlNet")
+    return text_family([width] if type(width) is int else [])
 
 
 def _usual_size(_config: Config, family: Family) -> int:

@@ -81,7 +81,7 @@ def _tensors_inspect(header: SafetensorsHeader, form: Format) -> Inspection:
 def _described(layout: Layout, header: SafetensorsHeader, form: Format) -> Inspection:
     family = layout.family(header)
     if family is Family.UNKNOWN:
-        family = metadata.family_said(header.metadata, what=layout.kind.label)
+        family = metadata.family_said(header.metadata)
     return Inspection(
         kind=layout.kind,
         family=family,

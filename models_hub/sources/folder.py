@@ -6,6 +6,7 @@ over, because its target is found by itself.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,8 @@ NOT_MODELS: Final = frozenset({"helpers", "wildcards"})
 """Folders at the top with other things than models: what preprocessors and face restoration need, and lists
 of words.
 """
+COMPANION: Final = re.compile(r"(clip_l|clip_g|t5xxl)([._-].*)?\.safetensors")
+"""Text encoders alone, which the engine finds by these names for checkpoints that lack them."""
 MAX_PATH_LENGTH: Final = 1024
 """Characters, as the database column."""
 
@@ -46,9 +49,15 @@ def _walk(folder: Path, *, root: Path, depth: int) -> Iterator[Candidate | Refus
             if not _stays_inside(path, root):
                 yield _refuse(path, root, "link_escapes", "It is a link that leads out of the models folder.")
         elif entry.is_dir():
-            yield from _folder(path, root=root, depth=depth)
-        elif entry.is_file():
+            if not _belongs_to_a_file(path):
+                yield from _folder(path, root=root, depth=depth)
+        elif entry.is_file() and not COMPANION.fullmatch(path.name):
             yield from _file(path, root=root)
+
+
+def _belongs_to_a_file(folder: Path) -> bool:
+    """``NAME.config`` beside ``NAME.safetensors`` has parts of that checkpoint, not models."""
+    return folder.suffix == ".config" and folder.with_suffix(".safetensors").is_file()
 
 
 def _folder(path: Path, *, root: Path, depth: int) -> Iterator[Candidate | Refusal]:

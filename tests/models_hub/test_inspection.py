@@ -47,10 +47,8 @@ def test_it_recognises(tmp_path: Path, shapes: Shapes, kind: Kind, family: Famil
 @pytest.mark.parametrize(
     ("shapes", "reason"),
     [
-        (making.SD2, "Stable Diffusion 2"),
         ({**making.SD15, UNET_IN: (32, 8, 3, 3)}, "8 channels"),
         ({**making.SDXL, UNET_IN: (32, 5, 3, 3)}, "5 channels"),
-        ({**making.FLUX, "img_in.weight": (24, 384)}, "made for filling"),
         ({**making.FLUX, "model.diffusion_model.img_in.weight": (24, 128)}, "control picture"),
         ({name: shape for name, shape in making.XL_REFINER.items() if "stage" not in name}, "no VAE"),
         ({"model.diffusion_model.input_blocks.0.0.weight": (32, 4, 3, 3)}, "no VAE and no text encoder"),
@@ -76,6 +74,9 @@ def test_it_says_why_not(tmp_path: Path, shapes: Shapes, reason: str) -> None:
         ({**making.SDXL, UNET_IN: (32, 9, 3, 3)}, Family.SDXL, "inpainting"),
         (making.XL_REFINER, Family.SDXL, "refiner"),
         ({**making.FLUX, "img_in.weight": (24, 64)}, Family.FLUX, "base"),
+        ({**making.FLUX, "model.diffusion_model.img_in.weight": (24, 384)}, Family.FLUX, "inpainting"),
+        (making.SD2, Family.SD2, "base"),
+        ({**making.SD2, UNET_IN: (32, 9, 3, 3)}, Family.SD2, "inpainting"),
         (making.LORA_SD15, Family.SD15, "base"),
     ],
 )
@@ -268,6 +269,19 @@ def test_folders_tell_what_a_checkpoint_is_made_for(tmp_path: Path) -> None:
     assert (inpainting.family, inpainting.variant) == (Family.SDXL, "inpainting")
     folder = folder_write(tmp_path / "sd", _class_name="StableDiffusionInpaintPipeline")
     assert (folder_inspect(folder).family, folder_inspect(folder).variant) == (Family.SD15, "base")
+    (folder / "unet" / "config.json").write_text('{"cross_attention_dim": 1024, "in_channels": 9}')
+    found = folder_inspect(folder)
+    assert (found.family, found.variant, found.native_size) == (Family.SD2, "inpainting", 768)
+
+
+@pytest.mark.parametrize(("width", "variant"), [(64, "base"), (384, "inpainting"), ([384], "base")])
+def test_a_folder_of_flux_may_be_made_for_filling(tmp_path: Path, width: Any, variant: str) -> None:
+    parts = {"unet": [None, None], "transformer": ["diffusers", "FluxTransformer2DModel"]}
+    folder = folder_write(tmp_path / "x", _class_name="FluxFillPipeline", **parts)
+    (folder / "unet").rename(folder / "transformer")
+    (folder / "transformer" / "config.json").write_text(json.dumps({"in_channels": width}))
+    found = folder_inspect(folder)
+    assert (found.family, found.variant) == (Family.FLUX, variant)
 
 
 @pytest.mark.parametrize("channels", [5, "4", None, [4], True, 10**400])

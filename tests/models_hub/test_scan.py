@@ -41,6 +41,18 @@ def test_it_finds_files_and_folders_everywhere(library: Path, shipped: Path) -> 
     assert model_path(ModelFile.objects.get(name="pretty")) == library / "diffusers" / "pretty"
 
 
+def test_parts_of_a_checkpoint_in_one_file_are_no_models(library: Path, shipped: Path) -> None:
+    safetensors_write(library / "flux.safetensors", making.FLUX)
+    making.network_write(library / "flux.config" / "vae", {"_class_name": "AutoencoderKL"}, making.VAE)
+    safetensors_write(library / "text_encoders" / "t5xxl_fp16.safetensors", {"shared.weight": (4, 4)})
+    safetensors_write(library / "clip_l.safetensors", {"w": (4,)})
+    safetensors_write(library / "clip_lora.safetensors", making.LORA_SD15)
+    making.network_write(library / "other.config" / "vae", {"_class_name": "AutoencoderKL"}, making.VAE)
+    result = library_scan(builtin_root=shipped)
+    assert (set(result.added), result.refused) == ({"flux", "clip_lora", "vae"}, [])
+    assert ModelFile.objects.get(kind="vae").path == "other.config/vae"
+
+
 def test_an_absent_folder_is_an_empty_one(library: Path, shipped: Path) -> None:
     library.rmdir()
     assert library_scan(builtin_root=shipped).added == []

@@ -6,7 +6,6 @@ from models_hub.inspection.findings import (
     Family,
     Kind,
     Variant,
-    sd2_refused,
     unknown_model,
     wrong_channels,
 )
@@ -25,8 +24,9 @@ XL_REFINER_TEXT: Final = XL_TEXT + "0.model."
 FLUX_IN: Final = "img_in.weight"
 CHANNELS: Final = {4: Variant.BASE, 9: Variant.INPAINTING}
 """What a UNet takes: latents, or latents with a mask and what it leaves of the picture."""
-FLUX_TOOLS: Final = {384: "filling", 128: "following a control picture"}
-"""Widths of ``FLUX_IN`` that are not those of latents alone (64), and what they are made for."""
+FLUX_FILL_WIDTH: Final = 384
+"""Of ``FLUX_IN``, where latents alone have 64; 128 is made for following a control picture."""
+FLUX_CONTROL_WIDTH: Final = 128
 
 
 def _matches(header: SafetensorsHeader) -> bool:
@@ -35,7 +35,10 @@ def _matches(header: SafetensorsHeader) -> bool:
 
 def _family(header: SafetensorsHeader) -> Family:
     if any_name(header, ["double_blocks.0.img_attn."]):
-        _require_plain_flux(header)
+        if _flux_width(header) == FLUX_CONTROL_WIDTH:
+            raise unknown_model(
+                "It is a Flux model made for a control picture, which the portal does not run."
+            )
         return Family.FLUX
     if any_name(header, ["joint_blocks.0.x_block."]):
         return Family.SD3
@@ -46,7 +49,8 @@ def _family(header: SafetensorsHeader) -> Family:
 
 def _sd15(header: SafetensorsHeader) -> Family:
     if any_beginning(header, (OPEN_CLIP_TEXT,)):
-        raise sd2_refused("checkpoint")
+        _require_whole(header, {"text encoder": OPEN_CLIP_TEXT})
+        return Family.SD2
     _require_whole(header, {"text encoder": CLIP_TEXT})
     return Family.SD15
 
@@ -62,6 +66,8 @@ def _sdxl(header: SafetensorsHeader) -> Family:
 def _variant(header: SafetensorsHeader) -> Variant:
     if any_beginning(header, (XL_REFINER_TEXT,)):
         return Variant.REFINER
+    if _flux_width(header) == FLUX_FILL_WIDTH:
+        return Variant.INPAINTING
     return CHANNELS.get(_channels(header), Variant.BASE)
 
 
@@ -71,11 +77,9 @@ def _channels(header: SafetensorsHeader) -> int:
     return shape[1] if len(shape) > 1 else next(iter(CHANNELS))
 
 
-def _require_plain_flux(header: SafetensorsHeader) -> None:
-    for name in (FLUX_IN, UNET + FLUX_IN):
-        purpose = FLUX_TOOLS.get((*header.shape(name), 0, 0)[1])
-        if purpose:
-            raise unknown_model(f"It is a Flux model made for {purpose}, which the portal does not run.")
+def _flux_width(header: SafetensorsHeader) -> int:
+    shape = header.shape(FLUX_IN) or header.shape(UNET + FLUX_IN)
+    return shape[1] if len(shape) == 2 else 0
 
 
 def _require_whole(header: SafetensorsHeader, text_encoders: dict[str, str]) -> None:

@@ -27,7 +27,7 @@ def family(header: SafetensorsHeader) -> Family:
         for name, tensor in header.tensors.items()
         if name.endswith("attn2.to_k.weight") and len(tensor.shape) == 2
     }
-    found = text_family(widths, what="ControlNet")
+    found = text_family(widths)
     has_size = any_name(header, XL_PARTS) or any_beginning(header, ("control_model.label_emb.",))
     return Family.SDXL if found is Family.UNKNOWN and has_size else found
 

@@ -32,7 +32,7 @@ def _family(header: SafetensorsHeader) -> Family:
             raise broken_tensor(name, f"is not between 1 and {MAX_VECTORS} vectors")
     if "clip_g" in header.tensors:
         return Family.SDXL
-    return text_family({tensor.shape[-1] for tensor in header.tensors.values()}, what="embedding")
+    return text_family({tensor.shape[-1] for tensor in header.tensors.values()})
 
 
 LAYOUT: Final = Layout(Kind.EMBEDDING, _matches, _family)

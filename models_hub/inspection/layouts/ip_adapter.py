@@ -25,7 +25,7 @@ def _family(header: SafetensorsHeader) -> Family:
     }
     if not widths:
         raise unknown_model("It is not an IP-Adapter of a known layout: it has no keys for the picture.")
-    return text_family(widths, what="IP-Adapter")
+    return text_family(widths)
 
 
 LAYOUT: Final = Layout(Kind.IP_ADAPTER, _matches, _family)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from models_hub.inspection.findings import Family, Kind, Variant, sd2_refused
+from models_hub.inspection.findings import Family, Kind, Variant
 from models_hub.safetensors_header import SafetensorsHeader
 
-TEXT_WIDTHS: Final = {768: Family.SD15, 2048: Family.SDXL}
-"""How wide the text is where a UNet looks at it; any other width belongs to a network of somebody's own."""
 SD2_TEXT_WIDTH: Final = 1024
+TEXT_WIDTHS: Final = {768: Family.SD15, SD2_TEXT_WIDTH: Family.SD2, 2048: Family.SDXL}
+"""How wide the text is where a UNet looks at it; any other width belongs to a network of somebody's own."""
 
 
 def base_alone(_header: SafetensorsHeader) -> Variant:
@@ -39,11 +39,9 @@ def any_beginning(header: SafetensorsHeader, beginnings: tuple[str, ...]) -> boo
     return any(name.startswith(beginnings) for name in header.tensors)
 
 
-def text_family(widths: Iterable[int], *, what: str) -> Family:
-    """The family whose UNet sees text of this width. Raises ``PortalError`` when it is SD 2."""
+def text_family(widths: Iterable[int]) -> Family:
+    """The family whose UNet sees text of this width."""
     seen = set(widths)
-    if seen == {SD2_TEXT_WIDTH}:
-        raise sd2_refused(what)
     return TEXT_WIDTHS.get(seen.pop(), Family.UNKNOWN) if len(seen) == 1 else Family.UNKNOWN
 
 

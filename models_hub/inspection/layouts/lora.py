@@ -35,7 +35,7 @@ def _family(header: SafetensorsHeader) -> Family:
         return Family.FLUX
     if any_name(header, ["joint_blocks"]):
         return Family.SD3
-    found = text_family(_text_widths(header), what="LoRA")
+    found = text_family(_text_widths(header))
     if found is Family.UNKNOWN and any_name(header, [*SECOND_TEXT_ENCODER, *XL_LAYERS]):
         return Family.SDXL
     return found
