@@ -65,17 +65,22 @@ class Running:
     """Set by the pulse when the job is not ours any more; the engine asks it before every step."""
     progress: Progress | None = None
     """The newest, from the engine's thread."""
-    denoising_since: float | None = None
+    phase: tuple[str, int] = ("", 0)
+    """What the engine does, and of how many steps: a pass, an upscaler's tiles."""
+    phase_since: float = 0.0
     first_step: int = 0
     watched: bool = True
     beat_at: float = 0.0
 
     def eta_seconds(self, progress: Progress, now: float) -> float | None:
-        """From the pace of this job's steps so far."""
+        """From the pace of the steps so far in the phase that this report belongs to."""
+        phase = (progress.status, progress.total)
+        if phase != self.phase:
+            self.phase, self.phase_since, self.first_step = phase, now, progress.step
         done = progress.step - self.first_step
-        if self.denoising_since is None or done <= 0:
+        if done <= 0:
             return None
-        return round((now - self.denoising_since) / done * (progress.total - progress.step), 1)
+        return round((now - self.phase_since) / done * (progress.total - progress.step), 1)
 
 
 class Worker:
@@ -198,8 +203,6 @@ class Worker:
     def _on_progress(self, running: Running, progress: Progress) -> None:
         """On the engine's thread: memory only."""
         now = time.monotonic()
-        if progress.status == "denoising" and running.denoising_since is None:
-            running.denoising_since, running.first_step = now, progress.step
         running.progress = progress
         job = running.claim.job
         if running.stop.is_set():

@@ -119,6 +119,11 @@ FEATURES: dict[str, dict[str, Any]] = {
     "rescale": {"cfg_rescale": 0.7},
     "lora": {"loras": [{"name": "Demo line art"}]},
     "lora in the prompt": {"prompt": "red apple <lora:sunset:1>"},
+    "controlnet": {"controlnet": {"type": "canny", "image": SUBJECT}},
+    "two units": {
+        "controlnet": [{"type": "canny", "image": SUBJECT}, {"type": "scribble", "image": SUBJECT}]
+    },
+    "faces in detail": {"adetailer": {"confidence": 0.01, "strength": 0.9}},
     "upscale after": {"upscale": {"scale": 2, "method": "esrgan"}},
 }
 
@@ -161,11 +166,24 @@ class TestPicturesThatAreThere:
         assert len(alice_client.get("/api/v1/images?task=preprocess").json()["items"]) == 1
         assert len(alice_client.get(f"/api/v1/jobs/{job.pk}").json()["images"]) == 1
 
+    def test_adetailer(self, make: Make) -> None:
+        job = make("/adetailer", image=SUBJECT, prompt="a face", confidence=0.01, seed=1, steps=3)
+        assert (job.task, pixels(job).size) == ("adetailer", (128, 128))
+
     def test_a_picture_of_the_gallery_goes_on(self, make: Make) -> None:
         first = make(**PLAIN)
         image = Image.objects.get(job_id=first.pk)
         job = make("/upscale", image=f"image:{image.pk}", scale=2)
         assert Image.objects.get(job_id=job.pk).prompt == "red apple"
+
+
+def test_control_maps_come_along_when_asked_for(make: Make, alice_client: Client) -> None:
+    job = make(**PLAIN, controlnet={"type": "canny", "image": SUBJECT}, control_maps=True, batch_size=2)
+    out = alice_client.get(f"/api/v1/jobs/{job.pk}").json()
+    assert [image["index"] for image in out["images"]] == [0, 1]
+    (drawn,) = out["control_maps"]
+    assert (drawn["task"], drawn["index"]) == ("preprocess", 2)
+    assert len(alice_client.get("/api/v1/images").json()["items"]) == 2
 
 
 def test_a_missing_file_is_told_and_where_to_get_it(alice_client: Client, worker: Worker) -> None:
