@@ -86,10 +86,10 @@ def predict(
     padded = [*rows, *[rows[0]] * padding]
     call = _call(checkpoint, padded, [*inputs, *[inputs[0]] * padding])
     with ExitStack() as stack:
+        stack.enter_context(placement.attention())
         for peers in zip(*(row.joining for row in padded), strict=True):
             stack.enter_context(peers[0].patched(call))
             peers[0].join(call, peers)
-        stack.enter_context(placement.attention())
         output = call.run(placement.network(checkpoint.unet, rows[0].joining))
     by_row = zip(*(place.split(1) for place in output.chunk(call.places)), strict=True)
     return [row.composed(outputs) for row, outputs in zip(rows, by_row, strict=False)]

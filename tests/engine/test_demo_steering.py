@@ -4,13 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw, ImageFilter
 
-from generation.engine.spec import ControlUnit, GenerationRequest, ModelRef
+from generation.engine.checkpoints.image_encoder import image_encoder_load
+from generation.engine.spec import ControlUnit, GenerationRequest, IpAdapterUnit, ModelRef
 from generation.engine.step_engine import StepEngine
 from tests.engine.conftest import TIMEOUT
+from training.base.evaluate import background
 from training.controlnet.control_images import canny, subject_mask
 from training.controlnet.evaluate import agreement, overlap
+from training.data.art import to_array
 
 DEMO = Path(__file__).resolve().parents[2] / "models_hub/demo"
 SIDE = 128
@@ -79,3 +83,38 @@ def test_lines_decide_the_shape_against_the_prompt(name: str, engine: StepEngine
         )
     assert found[1.0][0] > found[0.0][0] + 0.2
     assert found[1.0][1] > found[0.0][1] + 0.05
+
+
+def test_a_reference_decides_subject_and_background(engine: StepEngine) -> None:
+    encoder = image_encoder_load(DEMO / "clip", torch.float32)
+
+    def looked_at(pictures: list[Image.Image]) -> torch.Tensor:
+        shown = encoder.processor(pictures, return_tensors="pt").pixel_values
+        with torch.inference_mode():
+            return torch.nn.functional.normalize(encoder.module(shown).image_embeds)
+
+    prompts = (
+        "a red apple on a yellow background",
+        "a fox on a purple background",
+        "a car on a cyan background",
+    )
+    references = painted(engine, [request(prompt) for prompt in prompts])
+    likeness: dict[float, float] = {}
+    grounds: dict[float, list[bool]] = {}
+    for scale in (0.0, 1.0):
+        units = [
+            IpAdapterUnit(
+                model=ModelRef(path=DEMO / "ip-adapter/ip-adapter.safetensors"),
+                image_encoder=ModelRef(path=DEMO / "clip"),
+                images=(reference,),
+                scale=scale,
+            )
+            for reference in references
+        ]
+        pictures = painted(engine, [request("", seed=7, ip_adapters=(unit,)) for unit in units])
+        likeness[scale] = float((looked_at(pictures) * looked_at(references)).sum(1).mean())
+        pairs = zip(to_array(pictures), to_array(references), strict=True)
+        grounds[scale] = [background(picture) == background(wanted) for picture, wanted in pairs]
+    assert likeness[1.0] > likeness[0.0] + 0.4
+    assert all(grounds[1.0])
+    assert not any(grounds[0.0])

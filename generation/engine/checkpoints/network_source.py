@@ -58,11 +58,24 @@ def _read(files: list[Path]) -> Tensors:
 
 
 def _pickle(path: Path, config: Mapping[str, Any]) -> NetworkSource:
-    content = weights_read(path)
-    nested = content.get("state_dict")
-    stored = nested if isinstance(nested, Mapping) else content
-    tensors = {str(name): value for name, value in stored.items() if isinstance(value, torch.Tensor)}
+    tensors = dict(_named(weights_read(path)))
     if not tensors:
         raise corrupt(path, "it holds no tensors")
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     return NetworkSource(path=path, config=config, shapes=shapes, read=lambda: iter(tensors.items()))
+
+
+def _named(content: Mapping[str, Any]) -> Tensors:
+    """The tensors of a table and of the tables in it, named as in a ``.safetensors`` file: ``state_dict`` is
+    a mere wrapping, any other table's name comes before those in it.
+    """
+    for name, value in content.items():
+        if isinstance(value, torch.Tensor):
+            yield str(name), value
+        elif isinstance(value, Mapping):
+            prefix = "" if name == "state_dict" else f"{name}."
+            yield from (
+                (prefix + str(inner), tensor)
+                for inner, tensor in value.items()
+                if isinstance(tensor, torch.Tensor)
+            )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from generation.engine.networks import DENOISER
 from generation.engine.scripts.controls import controls
+from generation.engine.scripts.image_prompts import image_prompts
 from generation.engine.scripts.networks import networks_merged
 from generation.engine.scripts.script import Desk, Step
 from generation.engine.spec import GenerationRequest
@@ -62,5 +63,5 @@ def _guidance(_desk: Desk, _checkpoint: "Checkpoint", request: GenerationRequest
     return made
 
 
-STEERS: Final[tuple[Steer, ...]] = (_networks, _tiling, _free_u, controls, _guidance)
+STEERS: Final[tuple[Steer, ...]] = (_networks, _tiling, _free_u, image_prompts, controls, _guidance)
 """Called in this order. Guidance comes last: its rescaling is of what all others have come to."""

@@ -8,6 +8,7 @@ object's own, and everything that changes the network itself belongs into the ke
 from generation.engine.techniques.control import FeatureControl, ResidualControl
 from generation.engine.techniques.free_u import FreeUpscaling
 from generation.engine.techniques.guidance_rescale import GuidanceRescale
+from generation.engine.techniques.image_prompt import ImagePrompt, ImagePrompts
 from generation.engine.techniques.inpainting import InpaintChannels, MaskBlend
 from generation.engine.techniques.networks import NetworkWeights
 from generation.engine.techniques.perturbed_attention import PerturbedAttention
@@ -18,6 +19,8 @@ __all__ = [
     "FeatureControl",
     "FreeUpscaling",
     "GuidanceRescale",
+    "ImagePrompt",
+    "ImagePrompts",
     "InpaintChannels",
     "MaskBlend",
     "NetworkWeights",
