@@ -16,7 +16,7 @@ from generation.engine.exclusive import exclusive_run
 from generation.engine.slices import run_through
 from generation.engine.spec import HiresFix, InitImage, LoraUnit, ModelRef, Progress, Refiner
 from generation.engine.step_engine import StepEngine
-from tests.engine.conftest import TIMEOUT, MakeRequest
+from tests.engine.conftest import TIMEOUT, MakeEngine, MakeRequest
 from tests.engine.test_batching import pixels
 from tests.engine.test_starting_pictures import assert_equal, drawing
 from tests.engine.tiny_flow import tiny_flux_folder, tiny_sd3_folder
@@ -96,6 +96,19 @@ def test_a_lora_is_worn_by_its_own_request_alone(
     half = replace(lora, denoiser=0.5)
     other = engine.submit(make_request(model=flows[family], loras=(half,))).result(TIMEOUT)
     assert pixels(other) != pixels(dressed.result(TIMEOUT))
+
+
+@pytest.mark.parametrize("family", MAKERS)
+def test_they_can_be_kept_in_8_bits_and_decoded_in_tiles(
+    family: str, flows: dict[str, Path], make_engine: MakeEngine, make_request: MakeRequest
+) -> None:
+    request = make_request(model=flows[family])
+    full, small = (
+        np.asarray(make_engine(storage=storage, vae_tiling=True).submit(request).result(TIMEOUT).images[0])
+        for storage in ("same", "fp8")
+    )
+    assert not np.array_equal(full, small)
+    assert np.abs(full.astype(int) - small).mean() < 30
 
 
 def test_another_vae_paints_the_same_latents_otherwise(

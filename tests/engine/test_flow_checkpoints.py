@@ -20,11 +20,11 @@ from generation.engine.errors import EngineError
 from tests.engine.test_checkpoints import assert_same
 from tests.engine.tiny import stored_tensors
 from tests.engine.tiny_flow import (
+    FLUX_TRANSFORMER,
     SD3_TRANSFORMER,
-    flux_original,
     flux_single_file,
+    original_transformer,
     original_vae,
-    sd3_original,
     sd3_single_file,
     tiny_flux_folder,
     tiny_sd3_folder,
@@ -106,7 +106,9 @@ def test_sd3_does_without_its_t5(sd3: Path, tmp_path: Path) -> None:
 def test_everything_in_one_flux_file(flux: Path, tmp_path: Path) -> None:
     content = {
         f"model.diffusion_model.{name}": tensor
-        for name, tensor in flux_original(dict(stored_tensors(flux / "transformer"))).items()
+        for name, tensor in original_transformer(
+            dict(stored_tensors(flux / "transformer")), FLUX_TRANSFORMER
+        ).items()
     } | original_vae(flux, "vae.")
     for name, component in (("clip_l", "text_encoder"), ("t5xxl", "text_encoder_2")):
         text = "text_model." if name == "clip_l" else ""
@@ -121,14 +123,17 @@ def test_everything_in_one_flux_file(flux: Path, tmp_path: Path) -> None:
 
 def test_names_are_translated_as_diffusers_does() -> None:
     """Values too: of thin tensors, since diffusers' Flux is always as wide as the published one."""
-    originals = sd3_original(SD3_STATE())
-    translate = dit_layout.sd3_translate(SD3_TRANSFORMER)
+    originals = original_transformer(SD3_STATE(), SD3_TRANSFORMER)
+    translate = dit_layout.transformer_translate(SD3_TRANSFORMER)
     ours = dict(pair for name, tensor in originals.items() for pair in translate(name, tensor))
     assert_same(ours, single_file_utils.convert_sd3_transformer_checkpoint_to_diffusers(dict(originals)))
     thin = {name: torch.randn(shape) for name, shape in thin_flux().items()}
-    translate = dit_layout.flux_translate({"num_attention_heads": 24, "attention_head_dim": 128})
+    translate = dit_layout.transformer_translate(THIN_FLUX)
     ours = dict(pair for name, tensor in thin.items() for pair in translate(name, tensor))
     assert_same(ours, single_file_utils.convert_flux_transformer_checkpoint_to_diffusers(dict(thin)))
+
+
+THIN_FLUX = {"num_layers": 1, "num_single_layers": 1, "num_attention_heads": 24, "attention_head_dim": 128}
 
 
 def SD3_STATE() -> dict[str, torch.Tensor]:  # noqa: N802 - a constant that needs torch
@@ -190,7 +195,7 @@ def test_the_published_sd3_shapes_give_the_published_configuration(published: di
     with torch.device("meta"):
         state = classes.SD3Transformer2DModel(**published, **common).state_dict()
     shapes = {
-        name: tuple(value.shape) for name, value in sd3_original(state, published["num_layers"]).items()
+        name: tuple(value.shape) for name, value in original_transformer(state, common | published).items()
     }
     inferred = infer_flow.mmdit_config(shapes)
     assert {key: inferred[key] for key in published | common} == published | common
@@ -203,7 +208,8 @@ def test_the_published_flux_shapes_give_the_published_configuration(guided: bool
     with torch.device("meta"):
         module = classes.FluxTransformer2DModel(guidance_embeds=guided)
     shapes = {
-        name: tuple(value.shape) for name, value in flux_original(dict(module.state_dict()), 19, 38).items()
+        name: tuple(value.shape)
+        for name, value in original_transformer(dict(module.state_dict()), module.config).items()
     }
     inferred = infer_flow.flux_config(shapes)
     assert {**module.config, **inferred, "axes_dims_rope": (16, 56, 56), "out_channels": None} == {

@@ -146,7 +146,9 @@ def sd3_single_file(
     """``folder`` as one file with its VAE and the ``bundled`` text encoders."""
     content = {
         f"{ldm_layout.UNET_PREFIX}{name}": tensor
-        for name, tensor in sd3_original(dict(stored_tensors(folder / "transformer"))).items()
+        for name, tensor in original_transformer(
+            dict(stored_tensors(folder / "transformer")), SD3_TRANSFORMER
+        ).items()
     }
     content |= original_vae(folder, ldm_layout.VAE_PREFIX)
     for name, component in (("clip_l", ""), ("clip_g", "_2"), ("t5xxl", "_3")):
@@ -163,7 +165,7 @@ def sd3_single_file(
 
 def flux_single_file(folder: Path, file: Path, *, prefix: str = "") -> Path:
     """``folder``'s transformer alone, as published; its companions lie in ``<stem>.config/``."""
-    originals = flux_original(dict(stored_tensors(folder / "transformer")))
+    originals = original_transformer(dict(stored_tensors(folder / "transformer")), FLUX_TRANSFORMER)
     _save({f"{prefix}{name}": tensor for name, tensor in originals.items()}, file)
     sidecar = file.with_suffix(".config")
     _tell(folder, file, {"transformer": {"axes_dims_rope": FLUX_TRANSFORMER["axes_dims_rope"]}})
@@ -172,59 +174,21 @@ def flux_single_file(folder: Path, file: Path, *, prefix: str = "") -> Path:
     return file
 
 
-def sd3_original(ours: Mapping[str, Any], layers: int = SD3_TRANSFORMER["num_layers"]) -> dict[str, Any]:
-    """A transformer's tensors as SD3's files hold them."""
-    last = layers - 1
-    blocks = {f"transformer_blocks.{i}": f"joint_blocks.{i}" for i in range(last + 1)}
-    made = _renamed(ours, dit_layout.SD3_OUTSIDE, blocks, dit_layout.SD3_BLOCK, dit_layout.SD3_MERGED)
-    for parameter in ("weight", "bias"):
-        name = f"joint_blocks.{last}.{dit_layout.SD3_LAST}.{parameter}"
-        made[name] = _swapped(made[name])
-    return made
-
-
-def flux_original(ours: Mapping[str, Any], layers: int = 2, single_layers: int = 2) -> dict[str, Any]:
-    """A transformer's tensors as Flux' files hold them."""
-    double = {f"transformer_blocks.{i}": f"double_blocks.{i}" for i in range(layers)}
-    single = {f"single_transformer_blocks.{i}": f"single_blocks.{i}" for i in range(single_layers)}
-    merged = {"linear1": dit_layout.FLUX_SINGLE_MERGED}
-    made = _renamed(
-        ours, dit_layout.FLUX_OUTSIDE, double, dit_layout.FLUX_DOUBLE, dit_layout.FLUX_DOUBLE_MERGED
-    )
-    made |= _renamed(ours, {}, single, dit_layout.FLUX_SINGLE, merged)
-    return {
-        (name.removesuffix("weight") + "scale" if "_norm." in name else name): value
-        for name, value in made.items()
-    }
-
-
-def _renamed(
-    ours: Mapping[str, Any],
-    outside: Mapping[str, str],
-    blocks: Mapping[str, str],
-    inside: Mapping[str, str],
-    merged: Mapping[str, Sequence[str]],
-) -> dict[str, Any]:
+def original_transformer(ours: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """A transformer's tensors as original files hold them."""
     import torch
 
-    made = {}
-    for original, name in outside.items():
-        swapped = name.startswith(dit_layout.SWAPPED)
-        own = name.removeprefix(dit_layout.SWAPPED)
-        if own in ours:
-            made[original] = ours[own]
+    made = {"pos_embed": ours["pos_embed.pos_embed"]} if "pos_embed.pos_embed" in ours else {}
+    for original, modules, swapped in dit_layout.layer_pairs(config):
         for parameter in ("weight", "bias"):
-            if f"{own}.{parameter}" in ours:
-                value = ours[f"{own}.{parameter}"]
-                made[f"{original}.{parameter}"] = _swapped(value) if swapped else value
-    for (block, original_block), parameter in ((b, p) for b in blocks.items() for p in ("weight", "bias")):
-        for original, name in inside.items():
-            if f"{block}.{name}.{parameter}" in ours:
-                made[f"{original_block}.{original}.{parameter}"] = ours[f"{block}.{name}.{parameter}"]
-        for original, names in merged.items():
-            if f"{block}.{names[0]}.{parameter}" in ours:
-                pieces = [ours[f"{block}.{name}.{parameter}"] for name in names]
-                made[f"{original_block}.{original}.{parameter}"] = torch.cat(pieces)
+            if f"{modules[0]}.{parameter}" in ours:
+                whole = torch.cat([ours[f"{module}.{parameter}"] for module in modules])
+                made[f"{original}.{parameter}"] = _swapped(whole) if swapped else whole
+    for original, [module], _ in dit_layout.norm_pairs(config):
+        if f"{module}.weight" in ours:
+            made[f"{original}.{'scale' if 'num_single_layers' in config else 'weight'}"] = ours[
+                f"{module}.weight"
+            ]
     return made
 
 

@@ -67,14 +67,14 @@ def flow_sources(family: Family, names: Iterable[str]) -> dict[Component, Source
     vae = vae_source(family, known, (ldm_layout.VAE_PREFIX, "vae."))
     if family == "sd3":
         return {
-            "transformer": Source(prefixes, infer_flow.mmdit_config, dit_layout.sd3_translate),
+            "transformer": Source(prefixes, infer_flow.mmdit_config, dit_layout.transformer_translate),
             "vae": vae,
             "text_encoder": _projecting(_bundled("clip_l"), large=True),
             "text_encoder_2": _projecting(_bundled("clip_g"), large=False),
             "text_encoder_3": _t5(_bundled("t5xxl")),
         }
     return {
-        "transformer": Source(prefixes, infer_flow.flux_config, dit_layout.flux_translate),
+        "transformer": Source(prefixes, infer_flow.flux_config, dit_layout.transformer_translate),
         "vae": vae,
         "text_encoder": _clip(_clip_prefixes(_bundled("clip_l"))),
         "text_encoder_2": _t5(_bundled("t5xxl")),

@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from torch import nn
 
-from generation.engine.checkpoints import ldm_layout
-from generation.engine.networks import transformer_layouts
+from generation.engine.checkpoints import dit_layout, ldm_layout
 
 TEXT_ALIASES: Final[Mapping[str, str]] = {
     "q_proj": "to_q",
@@ -71,6 +70,6 @@ def _original(root: nn.Module, names: list[str]) -> Iterator[tuple[str, Target]]
             yield original(f"{name}.weight").removesuffix(".weight"), Target((name,))
         return
     known = set(names)
-    for alias, modules, swapped in transformer_layouts.pairs(config):
+    for alias, modules, swapped in dit_layout.layer_pairs(config):
         if known.issuperset(modules):
             yield alias, Target(modules, swapped)
