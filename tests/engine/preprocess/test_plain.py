@@ -1,6 +1,7 @@
 """Preprocessors that need no files: what their maps show."""
 
 import importlib.util
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -203,7 +204,22 @@ def test_inpaint_takes_transparency_for_a_mask_and_misses_one() -> None:
     assert (caught.value.code, caught.value.field) == ("invalid_request", "mask")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("mediapipe") is not None, reason="mediapipe is installed")
+MEDIAPIPE = importlib.util.find_spec("mediapipe") is not None
+
+
+@pytest.mark.skipif(not MEDIAPIPE, reason="mediapipe is not installed")
+def test_mediapipe_outlines_a_face() -> None:
+    import skimage
+
+    portrait = Image.open(Path(skimage.__file__).parent / "data/astronaut.png")
+    drawn = pixels(made("mediapipe_face", portrait, resolution=512)).any(axis=2)
+    rows, columns = np.nonzero(drawn)
+    assert 60 < rows.min() < rows.max() < 190
+    assert 160 < columns.min() < columns.max() < 290
+    assert not made("mediapipe_face", portrait, parameters={"min_confidence": 1.0}).getbbox()
+
+
+@pytest.mark.skipif(MEDIAPIPE, reason="mediapipe is installed")
 def test_mediapipe_is_named_when_it_is_missing() -> None:
     with pytest.raises(EngineError) as caught:
         made("mediapipe_face", photo())
