@@ -6,14 +6,17 @@ import json
 from typing import Any, Final
 
 from generation.models import Job
+from generation.orders.prompts import prompt_loras, prompt_parts
 
-_WEIGHTLESS: Final = ("vae", "upscale", "face_restoration", "hires.upscaler")
-"""Models that the denoiser does not know of."""
+_WITHOUT_DENOISER: Final = ("vae", "upscale", "face_restoration", "hires.upscaler")
+"""Uses of models that the denoiser does not know of."""
+_SHARED: Final = ("adetailer.", "embedding.", "loras.", "prompt.")
+"""Uses that are passes of their own, part of the texts, or counted with their strengths."""
 
 
 def batch_key(job: Job) -> str:
-    """Equal where the engine may put two jobs into one call: same checkpoint, size and kind of guidance, and
-    the same changes to the network. Empty for jobs without a denoiser.
+    """Equal where the engine may put two jobs into one call: same checkpoint, size, kind of guidance and
+    number of texts, and the same changes to the network. Empty for jobs without a denoiser.
     """
     if job.model is None:
         return ""
@@ -24,12 +27,25 @@ def batch_key(job: Job) -> str:
     return f"{key}:{json.dumps(changes, sort_keys=True)}" if changes else key
 
 
-def _changes(params: dict[str, Any]) -> list[Any]:
+def _changes(params: dict[str, Any]) -> dict[str, Any]:
     """What is not as in a plain picture."""
-    models = sorted(
-        [use["kind"], use["sha256"]]
-        for name, use in params.get("models", {}).items()
-        if name not in _WEIGHTLESS and not name.startswith(("adetailer.", "embedding."))
-    )
-    switches = [name for name in ("pag_scale", "tiling") if params.get(name)]
-    return [one for one in (models, switches, params.get("freeu")) if one]
+    changes = {
+        "models": sorted(
+            [name.partition(".")[0], use["sha256"]]
+            for name, use in params.get("models", {}).items()
+            if name not in _WITHOUT_DENOISER and not name.startswith(_SHARED)
+        ),
+        "loras": _loras(params),
+        "parts": prompt_parts(params["prompt"]) - 1,
+        "freeu": params.get("freeu"),
+        "pag": bool(params.get("pag_scale")),
+        "tiling": params.get("tiling"),
+    }
+    return {name: value for name, value in changes.items() if value}
+
+
+def _loras(params: dict[str, Any]) -> list[list[Any]]:
+    """Networks are merged with their strengths, so those have to be the same too."""
+    slots = [[slot["name"], slot["weight"], slot["te_weight"]] for slot in params.get("loras", ())]
+    written = [[use.name, use.denoiser, use.text_encoder] for use in prompt_loras(params["prompt"])]
+    return slots + written

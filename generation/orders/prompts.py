@@ -93,7 +93,12 @@ def _unsupported(field: str, what: str) -> PortalError:
 
 def prompt_loras(text: str) -> tuple[LoraUse, ...]:
     """The LoRAs of a prompt that was accepted."""
-    return parse_prompt(text).loras
+    return parse_prompt(text).loras if "<" in text else ()
+
+
+def prompt_parts(text: str) -> int:
+    """The parts between ``AND`` of a prompt that was accepted."""
+    return len(parse_prompt(text).parts) if "AND" in text else 1
 
 
 def networks_resolve(shelf: Shelf, drawn: Drawn, request: GenerateIn) -> int:

@@ -123,6 +123,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "two units": {
         "controlnet": [{"type": "canny", "image": SUBJECT}, {"type": "scribble", "image": SUBJECT}]
     },
+    "ip adapter": {"ip_adapter": {"image": SUBJECT}},
     "faces in detail": {"adetailer": {"confidence": 0.01, "strength": 0.9}},
     "upscale after": {"upscale": {"scale": 2, "method": "esrgan"}},
 }

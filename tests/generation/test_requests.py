@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from generation.batching import batch_key
 from generation.engine import spec
 from generation.models import Job
 from generation.schemas import generate_in
@@ -403,3 +404,34 @@ def test_a_model_that_went_away_is_named(alice: User, submit: Submit, shelf: Any
     with pytest.raises(PortalError) as refused:
         request_for(Job.objects.select_related("model").get(pk=job.pk))
     assert (refused.value.code, list(refused.value.fields)) == ("model_gone", ["loras.0"])
+
+
+def test_jobs_that_the_engine_can_batch_have_one_key(alice: User, submit: Submit, shelf: Any) -> None:
+    for name in ("l", "m"):
+        shelf(Kind.LORA, name)
+    shelf(Kind.CONTROLNET, "canny")
+    shelf(Kind.VAE, "v")
+
+    def key(**params: Any) -> str:
+        return batch_key(Job.objects.select_related("model").get(pk=submit(alice, **params).pk))
+
+    plain = key()
+    same = [
+        {"prompt": "other", "seed": 9, "steps": 9}, {"vae": "v"}, {"upscale": {"scale": 2}},
+        {"image": base64_of()},
+    ]  # fmt: skip
+    apart = [
+        {"width": 128}, {"cfg_scale": 1}, {"tiling": True}, {"pag_scale": 1},
+        {"freeu_beta": 1.1}, {"freeu_beta": 1.2},
+        {"loras": [{"name": "l"}]}, {"loras": [{"name": "l", "weight": 0.5}]}, {"loras": [{"name": "m"}]},
+        {"prompt": "a <lora:l:0.5>"}, {"prompt": "a AND b"},
+        {"controlnet": {"type": "canny", "image": base64_of()}},
+    ]  # fmt: skip
+    for params in same:
+        size = {"width": 64, "height": 64} if "image" in params else {}
+        assert key(**params, **size) == plain
+    keys = [key(**params) for params in apart]
+    assert len({plain, *keys}) == 1 + len(apart)
+    unit = {"type": "canny", "image": base64_of()}
+    assert key(controlnet={**unit, "weight": 0.5}) == key(controlnet=unit)
+    assert key(task="upscale", image=base64_of()) == ""
