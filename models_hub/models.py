@@ -96,12 +96,11 @@ class ModelFile(models.Model):
             models.CheckConstraint(
                 condition=Q(is_default=False) | Q(enabled=True), name="model_default_is_enabled"
             ),
-            # Loading a pickle can run any program: only one that was released with the portal is ever a row.
+            # Loading a pickle can run any program. Of these kinds many exist in no other form; a scan takes
+            # one in when nothing in it could, and loaders make no object of it but tensors and containers.
             models.CheckConstraint(
-                condition=~Q(format="ultralytics") | Q(source="builtin"), name="model_pickle_is_builtin"
+                condition=~Q(format="ultralytics") | Q(kind="detector"), name="model_ultralytics_is_detector"
             ),
-            # A PyTorch file is a pickle too. Of these kinds many exist in no other form; a scan takes one in
-            # when it could not do anything but make tensors, and loaders use PyTorch's restricted unpickler.
             models.CheckConstraint(
                 condition=~Q(format="torch") | Q(kind__in=("upscaler", "face_restorer", "embedding")),
                 name="model_torch_of_few_kinds",

@@ -24,7 +24,7 @@ from sdweb.errors import PortalError, not_found
 logger = logging.getLogger(__name__)
 
 NAME_LENGTH: Final = 255
-INSPECTION_VERSION: Final = "4"
+INSPECTION_VERSION: Final = "5"
 """Part of every fingerprint: raise it when inspection learns something, and all are looked at again."""
 
 FACTS: Final = (
@@ -134,7 +134,7 @@ def _inspect(candidate: Candidate) -> Inspection:
     """What the files say they are, and, where they cannot tell, what was promised."""
     promise = candidate.promise
     if promise is not None and promise.format == ModelFile.Format.ULTRALYTICS:
-        # Looking into a pickle is running it. Its hash is known, and so is what it is.
+        # Its hash is known, and so is what it is.
         return Inspection(
             kind=promise.kind,
             family=promise.family,

@@ -13,6 +13,7 @@ from models_hub.inspection.findings import (
     Family,
     Format,
     Inspection,
+    Kind,
     pickle_refused,
     unknown_model,
 )
@@ -45,6 +46,10 @@ LAYOUTS: Final = (
 """The first that matches decides."""
 
 
+DETECTOR_SIDE: Final = 640
+"""Pixels: what nearly all of them are trained at."""
+
+
 def file_inspect(path: Path) -> Inspection:
     """Recognise a single file.
 
@@ -60,7 +65,18 @@ def file_inspect(path: Path) -> Inspection:
 
 
 def _torch_inspect(path: Path) -> Inspection:
-    found = _tensors_inspect(torch_files.tensors_read(path), Format.TORCH)
+    try:
+        tensors = torch_files.tensors_read(path)
+    except PortalError as error:
+        if error.code == "unsafe_format" and _is_detector(path):
+            return Inspection(
+                kind=Kind.DETECTOR,
+                family=Family.UNKNOWN,
+                format=Format.ULTRALYTICS,
+                native_size=DETECTOR_SIDE,
+            )
+        raise
+    found = _tensors_inspect(tensors, Format.TORCH)
     if found.kind not in TORCH_KINDS:
         raise PortalError(
             "unsafe_format",
@@ -69,6 +85,13 @@ def _torch_inspect(path: Path) -> Inspection:
             status=422,
         )
     return found
+
+
+def _is_detector(path: Path) -> bool:
+    try:
+        return torch_files.is_detector(path)
+    except PortalError:
+        return False  # the refusal as weights says more
 
 
 def _tensors_inspect(header: SafetensorsHeader, form: Format) -> Inspection:

@@ -5,6 +5,6 @@ PyTorch's own restricted unpickler (``torch.load(weights_only=True)``) loads the
 is taken in here is a part of what that one takes.
 """
 
-from models_hub.torch_files.reading import tensors_read
+from models_hub.torch_files.reading import is_detector, tensors_read
 
-__all__ = ["tensors_read"]
+__all__ = ["is_detector", "tensors_read"]

@@ -7,11 +7,12 @@ library for what each of them does.
 """
 
 import pickletools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, Final
 
 from models_hub.torch_files.errors import broken, unsafe
-from models_hub.torch_files.values import ALLOWED, Global, Storage, called, key_of, stored
+from models_hub.torch_files.values import ALLOWED, Global, Husk, Storage, called, key_of, stored
 
 PROTOCOL: Final = 2
 MAX_PICKLE_BYTES: Final = 16 * 2**20
@@ -43,13 +44,16 @@ class BoundedReader:
         return line
 
 
-def pickle_follow(file: BinaryIO, storages: dict[str, Storage]) -> Any:
+def pickle_follow(
+    file: BinaryIO, storages: dict[str, Storage], *, expected: re.Pattern[str] | None = None
+) -> Any:
     """What the pickle at the file's position would make; the file then stands behind it.
 
-    The storages that it refers to are added to ``storages``. Raises ``PortalError`` ``unsafe_format`` or
+    The storages that it refers to are added to ``storages``. Names that match ``expected`` are let through:
+    what is made with them is a ``Husk``. Raises ``PortalError`` ``unsafe_format`` or
     ``broken_file``.
     """
-    machine = _Machine(storages)
+    machine = _Machine(storages, expected)
     # It only ever reads, as much as each instruction says.
     instructions = pickletools.genops(BoundedReader(file))  # type: ignore[arg-type]
     try:
@@ -69,12 +73,13 @@ def pickle_follow(file: BinaryIO, storages: dict[str, Storage]) -> Any:
 class _Machine:
     """A stack, a memo and what came out."""
 
-    def __init__(self, storages: dict[str, Storage]) -> None:
+    def __init__(self, storages: dict[str, Storage], expected: re.Pattern[str] | None) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.protocol = 0
         """The newest that an instruction belongs to, or that the pickle says it is of."""
         self._storages = storages
+        self._expected = expected
 
     def result(self) -> Any:
         """What is left when it stops."""
@@ -91,7 +96,11 @@ class _Machine:
         self.protocol = max(self.protocol, protocol)
 
     def top(self, kind: type) -> Any:
-        """The last value, which has to be a list or a table that the pickle made itself."""
+        """The last value, which has to be a list or a table that the pickle made itself. What is put into a
+        husk is forgotten.
+        """
+        if isinstance(self.stack[-1], Husk):
+            return kind()
         if not isinstance(self.stack[-1], kind):
             raise unsafe("it changes something that is no table")
         return self.stack[-1]
@@ -105,7 +114,7 @@ class _Machine:
 
     def import_(self, module: str, name: str) -> None:
         found = Global(module, name)
-        if found not in ALLOWED:
+        if found not in ALLOWED and not (self._expected and self._expected.fullmatch(f"{module}.{name}")):
             raise unsafe(f"it imports {found}")
         self.push(found)
 
@@ -138,7 +147,14 @@ class _Machine:
 
     def call(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
-        self.push(called(function, arguments))
+        is_husk = isinstance(function, Global) and function not in ALLOWED
+        self.push(Husk(function) if is_husk else called(function, arguments))
+
+    def make(self) -> None:
+        _, kind = self.stack.pop(), self.stack.pop()
+        if not isinstance(kind, Global) or kind in ALLOWED:
+            raise unsafe("no weights need its instruction NEWOBJ")
+        self.push(Husk(kind))
 
     def refer(self) -> None:
         storage = stored(self.stack.pop())
@@ -148,9 +164,12 @@ class _Machine:
         self.push(storage)
 
     def describe(self) -> None:
-        """Attributes of a table, such as the versions that torch notes about its modules."""
-        self.stack.pop()
-        self.top(dict)
+        """Attributes of a table, such as the versions that torch notes about its modules, or of a husk."""
+        state = self.stack.pop()
+        if isinstance(self.stack[-1], Husk):
+            self.stack[-1].state = state
+        else:
+            self.top(dict)
 
     def import_from_stack(self) -> None:
         name, module = self.stack.pop(), self.stack.pop()
@@ -209,6 +228,7 @@ _STEPS: Final[Mapping[str, _Step]] = {
     "INST": _instantiate,
     "STACK_GLOBAL": lambda machine, _: machine.import_from_stack(),
     "BINPERSID": lambda machine, _: machine.refer(),
+    "NEWOBJ": lambda machine, _: machine.make(),
     "REDUCE": lambda machine, _: machine.call(),
     "BUILD": lambda machine, _: machine.describe(),
 }

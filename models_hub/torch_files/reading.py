@@ -1,5 +1,6 @@
 """The two forms of a PyTorch file: a zip archive (since 1.6), and pickles with the numbers behind them."""
 
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -10,7 +11,7 @@ from typing import Any, BinaryIO, Final
 from models_hub.safetensors_header import DTYPE_BITS, SafetensorsHeader, TensorInfo
 from models_hub.torch_files.errors import broken, unsafe
 from models_hub.torch_files.machine import pickle_follow
-from models_hub.torch_files.values import Storage, Tensor
+from models_hub.torch_files.values import Global, Husk, Storage, Tensor
 
 ZIP: Final = b"PK\x03\x04"
 MAX_DIRECTORY_BYTES: Final = 8 * 2**20
@@ -20,6 +21,16 @@ MAGIC: Final = 0x1950A86A20F9469CFC6C
 VERSION: Final = 1001
 WRAPPERS: Final = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict", "model", "net")
 """Under which training programs put the weights into a table of other things."""
+DETECTORS: Final = frozenset(
+    Global("ultralytics.nn.tasks", name)
+    for name in ("DetectionModel", "YOLOv10DetectionModel", "SegmentationModel")
+)
+DETECTOR_NAMES: Final = re.compile(
+    r"ultralytics\.[\w.]+|torch\.nn\.[\w.]+|numpy(\._?core)?(\.multiarray)?\.(scalar|dtype|ndarray|_reconstruct)"
+    r"|numpy\.dtypes\.\w+|pathlib(\._local)?\.\w+Path|collections\.defaultdict"
+    r"|(builtins|__builtin__)\.(set|getattr|slice|x?range)"
+)
+"""What files of detectors name; nothing of it is ever imported."""
 VECTORS: Final = "string_to_param"
 """Where A1111 and the first textual inversion keep an embedding's vectors, by the word."""
 
@@ -30,16 +41,33 @@ def tensors_read(path: Path) -> SafetensorsHeader:
     Raises ``PortalError`` ``unsafe_format`` for a pickle that would do anything but make tensors, and
     ``broken_file``; ``OSError`` passes.
     """
-    with path.open("rb") as file:
-        is_zip = file.read(len(ZIP)) == ZIP
-        file.seek(0)
-        content = _archive(file) if is_zip else _bare(file, size=path.stat().st_size)
-    if not isinstance(content, dict):
-        raise broken("it holds no table of weights")
+    content = _content(path)
     tensors = {
         name: _described(value) for name, value in _weights(content).items() if isinstance(value, Tensor)
     }
     return SafetensorsHeader(tensors=tensors, metadata={})
+
+
+def is_detector(path: Path) -> bool:
+    """Whether it is a detection or segmentation model of ultralytics that names nothing but what such files
+    name. The worker reads one in the same way: no object of the file is ever made.
+
+    Raises ``PortalError`` as ``tensors_read`` does.
+    """
+    content = _content(path, expected=DETECTOR_NAMES)
+    model = content.get("ema") or content.get("model")
+    return isinstance(model, Husk) and model.kind in DETECTORS
+
+
+def _content(path: Path, *, expected: re.Pattern[str] | None = None) -> dict[Any, Any]:
+    with path.open("rb") as file:
+        is_zip = file.read(len(ZIP)) == ZIP
+        file.seek(0)
+        size = path.stat().st_size
+        content = _archive(file, expected) if is_zip else _bare(file, expected, size=size)
+    if not isinstance(content, dict):
+        raise broken("it holds no table of weights")
+    return content
 
 
 def _weights(content: dict[Any, Any]) -> dict[str, Any]:
@@ -77,14 +105,15 @@ class _BoundedFile:
         return self._file.read(size)
 
 
-def _archive(file: BinaryIO) -> Any:
+def _archive(file: BinaryIO, expected: re.Pattern[str] | None) -> Any:
     try:
         with zipfile.ZipFile(_BoundedFile(file)) as archive:
             records = _records(archive)
             root = _root(records)
             storages: dict[str, Storage] = {}
             with archive.open(f"{root}/data.pkl") as pickled:
-                content = pickle_follow(pickled, storages)  # type: ignore[arg-type] # readable, as a file is
+                # Readable, as a file is.
+                content = pickle_follow(pickled, storages, expected=expected)  # type: ignore[arg-type]
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise broken("its archive is damaged") from error
     for storage in storages.values():
@@ -118,14 +147,14 @@ def _root(records: Mapping[str, int]) -> str:
 # ---------------------------------------------------------------------------------------------------------
 
 
-def _bare(file: BinaryIO, *, size: int) -> Any:
+def _bare(file: BinaryIO, expected: re.Pattern[str] | None, *, size: int) -> Any:
     storages: dict[str, Storage] = {}
     # Followed to its end whatever it is, so that a refusal says what a stranger's pickle imports.
     if pickle_follow(file, {}) != MAGIC:
         raise broken("it is a pickle, but not one of PyTorch")
     if pickle_follow(file, {}) != VERSION or not isinstance(pickle_follow(file, {}), dict):
         raise broken("it is of a version that nobody knows")
-    content = pickle_follow(file, storages)
+    content = pickle_follow(file, storages, expected=expected)
     keys = pickle_follow(file, {})
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise broken("it has no list of its storages")

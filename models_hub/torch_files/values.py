@@ -49,6 +49,14 @@ class Tensor:
     shape: tuple[int, ...]
 
 
+@dataclass(slots=True, eq=False)
+class Husk:
+    """An object that the pickle would make, of which only its class and its state are known."""
+
+    kind: Global
+    state: Any = None
+
+
 DICT: Final = Global("collections", "OrderedDict")
 TENSOR: Final = Global("torch._utils", "_rebuild_tensor_v2")
 OLD_TENSOR: Final = Global("torch._utils", "_rebuild_tensor")

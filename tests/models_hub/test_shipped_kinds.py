@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError
 from django.test import Client
 
-from models_hub.models import ModelFile, ScanIssue
+from models_hub.models import ModelFile
 from models_hub.selectors import model_for_generation, model_list
 from models_hub.services import library_scan, model_path
 from models_hub.sources.builtin import BUILTIN_ROOT
@@ -157,24 +157,41 @@ def test_a_manifest_that_says_something_else_is_refused(
     assert not ModelFile.objects.exists()
 
 
-def test_a_detector_in_the_models_folder_is_refused(
-    release: dict[str, dict[str, Any]], library: Path, shipped: Path
+def test_a_detector_in_the_models_folder_is_taken_in_when_it_names_nothing_else(
+    library: Path, shipped: Path
 ) -> None:
-    (library / "face.pt").write_bytes((BUILTIN_ROOT / "detectors" / "face.pt").read_bytes())
+    content = (BUILTIN_ROOT / "detectors" / "face.pt").read_bytes()
+    (library / "face.pt").write_bytes(content)
+    assert content.count(b"ultralytics.nn.modules.conv\nConv\n") == 1
+    (library / "evil.pt").write_bytes(_renamed(content, b"ultralytics.nn.modules.conv\nConv\n"))
+    (library / "pose.pt").write_bytes(content.replace(b"tasks\nDetectionModel", b"tasks\nPoseDetectModl"))
     result = library_scan(builtin_root=shipped)
-    assert [(one.source, one.path, one.code) for one in result.refused] == [
-        ("folder", "face.pt", "unsafe_format")
-    ]
-    assert "it imports ultralytics.nn.tasks" in ScanIssue.objects.get().reason
-    assert ModelFile.objects.get(kind="detector").source == "builtin"
+    assert {(one.path, one.code) for one in result.refused} == {
+        ("evil.pt", "unsafe_format"), ("pose.pt", "unsafe_format"),
+    }  # fmt: skip
+    model = ModelFile.objects.get()
+    assert (model.name, model.kind, model.format, model.source) == (
+        "face",
+        "detector",
+        "ultralytics",
+        "folder",
+    )
+    assert model_path(model) == library / "face.pt"
 
 
-def test_the_database_keeps_pickles_to_what_was_released(
+def _renamed(content: bytes, name: bytes) -> bytes:
+    """The same file with another name of the same length in it."""
+    other = b"xxxxxxxxxxxxxxxxxxxxxxxxxxx\nConv\n"
+    assert len(other) == len(name)
+    return content.replace(name, other)
+
+
+def test_the_database_keeps_files_of_ultralytics_to_detectors(
     release: dict[str, dict[str, Any]], shipped: Path
 ) -> None:
     library_scan(builtin_root=shipped)
     with pytest.raises(IntegrityError):
-        ModelFile.objects.filter(kind="detector").update(source="folder")
+        ModelFile.objects.filter(kind="detector").update(kind="upscaler")
 
 
 def test_the_same_kinds_in_the_models_folder(library: Path, shipped: Path) -> None:

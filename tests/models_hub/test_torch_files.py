@@ -164,21 +164,22 @@ HOSTILE: Final = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("suffix", [".pth", ".pt"])
 @pytest.mark.parametrize("wrap", [archived, legacy, bytes])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_program_is_refused_by_the_name_of_what_it_calls(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, wrap: Callable[[bytes], bytes]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, wrap: Callable[[bytes], bytes], suffix: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     payload, reason = HOSTILE[name]
-    path = tmp_path / "x.pth"
+    path = tmp_path / f"x{suffix}"
     path.write_bytes(wrap(payload))
     with pytest.raises(PortalError) as caught:
         file_inspect(path)
     assert caught.value.code == "unsafe_format"
     assert reason in caught.value.message
     assert len(caught.value.message) < 400
-    assert [file.name for file in tmp_path.iterdir()] == ["x.pth"]
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def two_records() -> bytes:
