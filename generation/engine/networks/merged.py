@@ -48,6 +48,8 @@ class Merged:
         """
         places = self._resolved(component, root)
         own: list[tuple[nn.Module, str, nn.Parameter | None]] = []
+        # Hooks that store weights in 8 bits, or elsewhere, between calls would do so with these too.
+        kept = [(fresh, fresh.data) for fresh in self._weights.get(component, {}).values()]
         try:
             for (module, name), fresh in zip(places, self._weights.get(component, {}).values(), strict=True):
                 before = module._parameters.get(name)
@@ -59,6 +61,8 @@ class Merged:
         finally:
             for module, name, before in own:
                 module._parameters[name] = before
+            for fresh, data in kept:
+                fresh.data = data
 
     def _all(self) -> Iterator[nn.Parameter]:
         for component in self._weights.values():

@@ -40,7 +40,7 @@ def sdxl(tiny_xl: Path) -> Checkpoint:
 def denoised(checkpoint: Checkpoint, *, seed: int = 0) -> torch.Tensor:
     """One call of the U-Net with random numbers."""
     draw = torch.Generator().manual_seed(seed)
-    dtype = next(checkpoint.unet.parameters()).dtype
+    dtype = checkpoint.unet.dtype
     noise = torch.randn(1, 4, 8, 8, generator=draw).to(dtype)
     text = torch.randn(1, 77, checkpoint.unet.config["cross_attention_dim"], generator=draw).to(dtype)
     added = {}
