@@ -56,7 +56,7 @@ class Detailing:
     """Smallest share of the picture's area that a region may have; likewise the largest."""
     max_ratio: float = 1.0
     dilate: int = 4
-    """Pixels by which masks grow, or shrink when negative."""
+    """Side in pixels of the square by which masks grow, or shrink when negative."""
     offset_x: int = 0
     """Pixels to the right; ``offset_y`` is upwards, as in ADetailer."""
     offset_y: int = 0

@@ -106,7 +106,7 @@ def test_the_face_changes_and_nothing_else(restorer: FaceRestorer) -> None:
     change = np.abs(np.asarray(result, np.int64) - np.asarray(image)).max(axis=2)
     x, y = face.points.mean(axis=0).round().astype(int)
     assert change[y, x] > 5
-    reach = np.abs(face.points[:2, 0] - face.points[2, 0]).max() * 4.5
+    reach = np.abs(face.points[:2, 0] - face.points[2, 0]).max() * 5.2
     rows, columns = np.nonzero(change)
     assert np.abs(columns - x).max() <= reach
     assert np.abs(rows - y).max() <= reach
@@ -226,7 +226,7 @@ def test_codeformer_paints_with_its_weight(
 ) -> None:
     loaded = face_restorer_load(full_size("codeformer"), helpers, torch.float32)
     loaded.parser = parser
-    seen: list[Any] = []
+    seen: list[Any] = []  # a second picture for comparison would take half a minute
     fuse = loaded.network.model.get_submodule("fuse_convs_dict.32")
     fuse.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[2]))
     image = flat_art(*SIZE)
