@@ -319,6 +319,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/styles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Styles that I may use
+         * @description Everybody's, and my own.
+         */
+        get: operations["styles_list"];
+        put?: never;
+        /**
+         * Keep a style
+         * @description For myself alone. 409 `style_exists` where I have one of that name.
+         */
+        post: operations["styles_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/styles/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take in a styles.csv
+         * @description A file of A1111's, as my own styles, over those of the same names.
+         */
+        post: operations["styles_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/styles/{style_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a style
+         * @description One of my own.
+         */
+        put: operations["styles_update"];
+        post?: never;
+        /**
+         * Delete a style
+         * @description One of my own.
+         */
+        delete: operations["styles_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/uploads": {
         parameters: {
             query?: never;
@@ -375,6 +443,26 @@ export interface paths {
          * @description As a PNG; only for whom it belongs to.
          */
         get: operations["uploads_content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/wildcards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Wildcards
+         * @description Names for `__name__`, and how many values each has.
+         */
+        get: operations["wildcards_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1116,6 +1204,14 @@ export interface components {
             favourite: boolean;
         };
         /**
+         * ImportedOut
+         * @description How many styles a file had.
+         */
+        ImportedOut: {
+            /** Imported */
+            imported: number;
+        };
+        /**
          * IpAdapterIn
          * @description Pictures whose content and style the result takes up.
          */
@@ -1813,6 +1909,51 @@ export interface components {
             name: string;
         };
         /**
+         * StyleIn
+         * @description A style of mine. `{prompt}` in it is where the prompt goes; without it the style follows the prompt.
+         */
+        StyleIn: {
+            /** Name */
+            name: string;
+            /**
+             * Negative Prompt
+             * @default
+             */
+            negative_prompt?: string;
+            /**
+             * Prompt
+             * @default
+             */
+            prompt?: string;
+        };
+        /**
+         * StyleList
+         * @description All of them; of two with one name the later counts.
+         */
+        StyleList: {
+            /** Items */
+            items: components["schemas"]["StyleOut"][];
+        };
+        /**
+         * StyleOut
+         * @description A style. `{prompt}` in it is where the prompt goes.
+         */
+        StyleOut: {
+            /** Id */
+            id: string | null;
+            /** Name */
+            name: string;
+            /** Negative Prompt */
+            negative_prompt: string;
+            /** Prompt */
+            prompt: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "file" | "shared" | "own";
+        };
+        /**
          * Template
          * @description Prompts as they were written, where styles, wildcards or choices made others of them.
          */
@@ -1936,6 +2077,24 @@ export interface components {
             seed?: number;
             /** Strength */
             strength: number;
+        };
+        /**
+         * WildcardList
+         * @description All of them, by name.
+         */
+        WildcardList: {
+            /** Items */
+            items: components["schemas"]["WildcardOut"][];
+        };
+        /**
+         * WildcardOut
+         * @description `__name__` in a prompt draws one of `count` values.
+         */
+        WildcardOut: {
+            /** Count */
+            count: number;
+            /** Name */
+            name: string;
         };
     };
     responses: never;
@@ -2426,6 +2585,126 @@ export interface operations {
             };
         };
     };
+    styles_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StyleList"];
+                };
+            };
+        };
+    };
+    styles_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StyleIn"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StyleOut"];
+                };
+            };
+        };
+    };
+    styles_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * File
+                     * Format: binary
+                     */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedOut"];
+                };
+            };
+        };
+    };
+    styles_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                style_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StyleIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StyleOut"];
+                };
+            };
+        };
+    };
+    styles_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                style_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     uploads_create: {
         parameters: {
             query?: never;
@@ -2515,6 +2794,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    wildcards_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WildcardList"];
+                };
             };
         };
     };

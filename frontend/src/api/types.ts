@@ -17,7 +17,18 @@ export type User = Schemas['UserOut'];
 export type Me = Schemas['MeOut'];
 export type SamplerOption = Schemas['SamplerOut'];
 export type ScheduleOption = Schemas['ScheduleOut'];
-export type Limits = Schemas['LimitsOut'];
+/** The limits of what the form has fields for. */
+export type Limits = Pick<
+  Schemas['LimitsOut'],
+  | 'min_side'
+  | 'max_side'
+  | 'side_multiple'
+  | 'max_steps'
+  | 'max_guidance'
+  | 'max_batch_size'
+  | 'max_prompt_length'
+  | 'max_clip_skip'
+>;
 export type Options = Schemas['OptionsOut'];
 
 /** What a client sends: everything but the prompt may be left to the server's defaults. `model` is an id or a name. */
