@@ -56,12 +56,13 @@ def test_kept_elsewhere(sd15: Checkpoint, tiny: Path, lora: Path) -> None:
         assert torch.equal(denoised(layered), plain)
 
 
-def test_nothing_is_compiled_anew(sd15: Checkpoint, lora: Path) -> None:
+def test_nothing_is_compiled_anew(sd15: Checkpoint, lora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One block of the U-Net; all of it takes a minute to trace."""
     counter = CompileCounter()
+    monkeypatch.setattr("generation.engine.placement.BACKEND", counter)
     torch._dynamo.reset()
     block = sd15.unet.mid_block.attentions[0].transformer_blocks[0]
-    placement = Placement(EngineConfig(compile=True), CPU, torch.float32, backend=counter)
+    placement = Placement(EngineConfig(compile=True), CPU, torch.float32)
     compiled = placement.network(block, [])
     draw = torch.Generator().manual_seed(0)
     hidden = torch.randn(2, 16, 64, generator=draw)
