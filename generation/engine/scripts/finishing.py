@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from generation.engine.errors import EngineError
+from generation.engine.model_cache import ModelKind
+from generation.engine.postprocess.faces import face_restorer_load, restore
 from generation.engine.scripts.detailing import detail
 from generation.engine.scripts.enlarging import enlarge
 from generation.engine.scripts.script import Desk, Outcome, Script, Step
 from generation.engine.spec import (
-    Detailing,
+    FaceRestoration,
     GenerationRequest,
     PostprocessStep,
     ProcessRequest,
@@ -38,8 +40,22 @@ def finish(
         for index, image in enumerate(finished):
             if isinstance(step, Upscale):
                 finished[index] = yield from enlarge(desk, image, step)
-            elif isinstance(step, Detailing) and request is not None:
+            elif isinstance(step, FaceRestoration):
+                finished[index] = yield from _repaint_faces(desk, image, step)
+            elif request is not None:
                 finished[index] = yield from detail(desk, request, step, image, request.seeds[index])
-            else:
-                raise EngineError("unsupported_feature", f"{type(step).__name__} is not there yet.")
     return finished
+
+
+def _repaint_faces(desk: Desk, image: "Image", step: FaceRestoration) -> "Step[Image]":
+    helpers = desk.config.helpers
+    if helpers is None:
+        raise EngineError(
+            "model_missing",
+            "The engine was given no folder with the files that face restoration needs.",
+            hint="Name the folder that holds faces/ as the engine's helpers.",
+            field="face_restoration",
+        )
+    kind = ModelKind("face restorer", lambda path, dtype: face_restorer_load(path, helpers, dtype))
+    restorer = yield from desk.model(kind, step.model)
+    return (yield from desk.slices("restoring", restore(image, restorer, step.visibility, step.fidelity)))

@@ -20,7 +20,10 @@ from generation.engine.postprocess.face_finding import (
 from generation.engine.postprocess.faces import TEMPLATE, FaceRestorer, face_restorer_load, restore
 from generation.engine.postprocess.networks import Network
 from generation.engine.postprocess.upscaling import upscaler_load
+from generation.engine.scripts import finishing
 from generation.engine.slices import run_through
+from generation.engine.spec import FaceRestoration, ModelRef, ProcessRequest, Progress
+from tests.engine.conftest import TIMEOUT, MakeEngine
 from tests.engine.postprocess import networks
 from tests.engine.postprocess.pictures import flat_art, furthest
 
@@ -256,3 +259,29 @@ def test_what_is_missing_wrong_or_damaged_is_said(helpers: Path, tmp_path: Path)
     assert _refusal(upscaler, tmp_path).code == "model_corrupt"
     torch.save({"state": Path.cwd}, tmp_path / FOLDER / DETECTION)
     assert _refusal(upscaler, tmp_path).code == "model_unsafe"
+
+
+def test_the_engine_restores_a_face_per_slice(
+    restorer: FaceRestorer, helpers: Path, make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The smallest network that spandrel would read from a file has 350 MB.
+    monkeypatch.setattr(finishing, "face_restorer_load", lambda *_: restorer)
+    engine = make_engine(helpers=helpers)
+    seen: list[Progress] = []
+    step = FaceRestoration(model=ModelRef(path=helpers / "gfpgan.pth", digest="g"), visibility=0.5)
+    request = ProcessRequest(images=(flat_art(*SIZE),), steps=(step,))
+    [image] = engine.submit(request, on_progress=seen.append).result(TIMEOUT).images
+    assert image.tobytes() == restored(flat_art(*SIZE), restorer, visibility=0.5).tobytes()
+    assert "restoring" in {progress.status for progress in seen}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_engine_says_what_face_restoration_lacks(
+    known: bool, make_engine: MakeEngine, tmp_path: Path
+) -> None:
+    engine = make_engine(helpers=tmp_path if known else None)
+    step = FaceRestoration(model=ModelRef(path=tmp_path / "gfpgan.pth"))
+    with pytest.raises(EngineError) as caught:
+        engine.submit(ProcessRequest(images=(flat_art(*SIZE),), steps=(step,))).result(TIMEOUT)
+    assert caught.value.code == "model_missing"
+    assert "faces" in caught.value.hint
