@@ -58,10 +58,6 @@ FULL: Final = GenerationRequest(
     ),
     variation=spec.Variation(seed=99, strength=0.25),
     tiling=True,
-    hires=spec.HiresFix(
-        scale=1.5, steps=8, strength=0.4, upscaler=model("x4"), sampler="Euler", schedule="karras",
-        prompt="fox, close", negative_prompt="fog", guidance_scale=5.0,
-    ),
     controls=(
         spec.ControlUnit(model=model("canny"), image=PICTURE, preprocessor="canny", weight=0.8, end=0.9,
                          parameters={"low_threshold": 100, "high_threshold": 200}, mode="control"),
@@ -86,6 +82,16 @@ FULL: Final = GenerationRequest(
 )  # fmt: skip
 
 
+TWICE: Final = replace(
+    FULL,
+    init=None,
+    hires=spec.HiresFix(
+        scale=1.5, steps=8, strength=0.4, upscaler=model("x4"), sampler="Euler", schedule="karras",
+        prompt="fox, close", negative_prompt="fog", guidance_scale=5.0,
+    ),
+)  # fmt: skip
+
+
 def test_every_key_stands_where_a1111_and_its_extensions_put_it() -> None:
     assert write(FULL).splitlines() == [
         "a (red:1.2) fox <lora:ink:0.5> <lora:gold:0.3:0.7>",
@@ -96,9 +102,6 @@ def test_every_key_stands_where_a1111_and_its_extensions_put_it() -> None:
         "Denoising strength: 0.6, Clip skip: 2, RNG: CPU, Tiling: True, Resize mode: Crop and Resize, "
         "Masked content: latent noise, Mask mode: Inpaint not masked, Inpaint area: Only masked, "
         "Masked area padding: 16, Mask blur: 8, Outpaint left: 64, "
-        "Hires upscale: 1.5, Hires steps: 8, Hires upscaler: x4, Hires denoising strength: 0.4, "
-        'Hires sampler: Euler, Hires schedule type: Karras, Hires prompt: "fox, close", '
-        "Hires negative prompt: fog, Hires CFG Scale: 5, "
         'ControlNet 0: "Module: canny, Model: canny [01234567], Weight: 0.8, '
         "Resize Mode: Crop and Resize, Processor Res: 512, Threshold A: 100, Threshold B: 200, "
         "Guidance Start: 0.0, Guidance End: 0.9, Pixel Perfect: False, "
@@ -149,8 +152,6 @@ FORM: Final[dict[str, Any]] = {
     "outpaint": {"left": 64},
     "variation": {"seed": 99, "strength": 0.25},
     "tiling": True,
-    "hires": {"scale": 1.5, "steps": 8, "strength": 0.4, "upscaler": "x4", "sampler": "Euler",
-              "scheduler": "Karras", "prompt": "fox, close", "negative_prompt": "fog", "cfg_scale": 5.0},
     "refiner": {"model": "fine", "switch_at": 0.75},
     "freeu": {"b1": 1.3, "b2": 1.4, "s1": 0.9, "s2": 0.2},
     "pag_scale": 3.0,
@@ -186,21 +187,23 @@ def test_our_own_document_says_the_same() -> None:
     assert fields == {**FORM, "prompt": FULL.prompt}
 
 
-@pytest.mark.parametrize(
-    ("changes", "strength", "hires"),
-    [
-        ({"init": None}, None, 0.4),
-        ({"hires": None}, 0.6, None),
-        ({"init": None, "hires": None}, None, None),
-    ],
-)
-def test_one_denoising_strength_belongs_to_the_pass_there_is(
-    changes: dict[str, Any], strength: float | None, hires: float | None
-) -> None:
-    recipe = recipe_from_parameters(write(replace(FULL, **changes)))
+def test_hires_fix_has_its_keys_and_the_denoising_strength() -> None:
+    text = write(TWICE)
+    assert "Denoising strength: 0.4, " in text
+    assert (
+        "Hires upscale: 1.5, Hires steps: 8, Hires upscaler: x4, Hires sampler: Euler, "
+        'Hires schedule type: Karras, Hires prompt: "fox, close", Hires negative prompt: fog, '
+        "Hires CFG Scale: 5, " in text
+    )
+    recipe = recipe_from_parameters(text)
     assert recipe is not None
-    fields = recipe_fields(recipe)
-    assert (fields.get("strength"), fields.get("hires", {}).get("strength")) == (strength, hires)
+    form = recipe_fields(recipe)
+    assert "strength" not in form
+    assert form["hires"] == {
+        "scale": 1.5, "steps": 8, "strength": 0.4, "upscaler": "x4", "sampler": "Euler",
+              "scheduler": "Karras", "prompt": "fox, close", "negative_prompt": "fog", "cfg_scale": 5.0,
+    }  # fmt: skip
+    assert "strength" not in recipe_fields(recipe_of(replace(FULL, init=None), seed=1))
 
 
 def test_loras_that_no_prompt_can_name_are_in_the_hashes() -> None:
@@ -275,7 +278,7 @@ REQUESTS = st.builds(
     sampler=st.sampled_from([info.name for info in SAMPLERS]),
     schedule=st.sampled_from(["Automatic", *(info.name for info in SCHEDULES)]),
     clip_skip=st.integers(0, 12),
-    init=st.none() | INITS,
+    init=st.none(),
     variation=st.none() | st.builds(spec.Variation, seed=st.integers(0, 2**32 - 1), strength=SHARES),
     tiling=st.booleans(),
     hires=st.none() | HIRES,
@@ -305,6 +308,16 @@ def test_any_request_comes_back(request: GenerationRequest, seed: int) -> None:
     assert {key: recipe.extra[key] for key in own.extra} == dict(own.extra)
     _check_form(request, recipe_fields(recipe))
     assert document_read(document_write(own)) == own
+
+
+@given(REQUESTS, INITS)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_picture_to_start_from_comes_back(request: GenerationRequest, init: spec.InitImage) -> None:
+    started = replace(request, hires=None, init=init)
+    recipe = recipe_from_parameters(write(started))
+    assert recipe is not None
+    _check_form(started, recipe_fields(recipe))
+    assert recipe_fields(recipe).get("mask_blur") == (init.mask.blur if init.mask else None)
 
 
 def _check_form(request: GenerationRequest, form: dict[str, Any]) -> None:

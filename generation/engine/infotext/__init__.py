@@ -12,7 +12,6 @@ from generation.engine.infotext.containers import texts_read
 from generation.engine.infotext.document import document_read, document_write
 from generation.engine.infotext.exif import exif_write
 from generation.engine.infotext.form import recipe_fields
-from generation.engine.infotext.pairs import step_pairs
 from generation.engine.infotext.reading import recipe_from_texts, recipe_read
 from generation.engine.infotext.recipe import Recipe, RecipeLora
 from generation.engine.infotext.units import unit_read, unit_write
@@ -33,7 +32,6 @@ __all__ = [
     "recipe_from_texts",
     "recipe_of",
     "recipe_read",
-    "step_pairs",
     "texts_read",
     "unit_read",
     "unit_write",

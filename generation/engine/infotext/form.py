@@ -42,7 +42,7 @@ def recipe_fields(recipe: Recipe) -> dict[str, Any]:
         "width": recipe.width,
         "height": recipe.height,
         "clip_skip": recipe.clip_skip,
-        "strength": None if hires and "Hires denoising strength" not in extra else recipe.strength,
+        "strength": None if hires else recipe.strength,
         "vae": recipe.vae,
         "loras": [{"name": lora.name, "weight": lora.weight} for lora in recipe.loras],
         "hires": hires,
@@ -66,14 +66,13 @@ def _plain(name: str) -> str:
 def _hires(extra: Values, strength: float | None) -> dict[str, Any]:
     if "Hires upscaler" not in extra and "Hires upscale" not in extra:
         return {}
-    own = real(extra.get("Hires denoising strength"))
     sampler, schedule = extra.get("Hires sampler", ""), extra.get("Hires schedule type", "")
     return _said(
         {
             "scale": real(extra.get("Hires upscale")),
             "steps": whole(extra.get("Hires steps")),
             "upscaler": extra.get("Hires upscaler"),
-            "strength": strength if own is None else own,
+            "strength": strength,
             "sampler": "" if sampler in _SAME else sampler,
             "scheduler": "" if schedule in _SAME else schedule,
             "prompt": extra.get("Hires prompt"),

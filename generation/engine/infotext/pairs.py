@@ -36,10 +36,10 @@ def request_pairs(
     if request.init is not None:
         yield from init_pairs(request.init)
     if request.hires is not None:
-        yield from hires_pairs(request.hires, is_second=request.init is not None)
+        yield from hires_pairs(request.hires)
     yield from unit_pairs(request.controls, request.ip_adapters)
     yield from _technique_pairs(request)
-    yield from step_pairs(request.postprocess)
+    yield from _step_pairs(request.postprocess)
     yield "Lora hashes", _lora_hashes(request.loras)
     yield "TI hashes", _hashes((one.name, one.model.digest) for one in request.embeddings)
 
@@ -63,7 +63,7 @@ def _picture_pairs(request: GenerationRequest) -> Pairs:
     if request.variation is not None:
         yield "Variation seed", str(request.variation.seed)
         yield "Variation seed strength", number(request.variation.strength)
-    # A text has one such key; a second pass over a given picture has one of ours.
+    # One key for both: hires fix is for pictures from noise.
     if request.init is not None:
         yield "Denoising strength", number(request.init.strength)
     elif request.hires is not None:
@@ -89,7 +89,7 @@ def _technique_pairs(request: GenerationRequest) -> Pairs:
     yield "CFG rescale", number(request.cfg_rescale) if request.cfg_rescale else ""
 
 
-def step_pairs(steps: tuple[PostprocessStep, ...]) -> Pairs:
+def _step_pairs(steps: tuple[PostprocessStep, ...]) -> Pairs:
     """What is done to finished pictures; the name of the first face restorer stands elsewhere."""
     passes = 0
     for step in steps:

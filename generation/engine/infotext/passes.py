@@ -54,13 +54,12 @@ def init_pairs(init: InitImage) -> Pairs:
             yield f"Outpaint {side}", str(pixels) if pixels else ""
 
 
-def hires_pairs(hires: HiresFix, *, is_second: bool) -> Pairs:
-    """Of the second pass. ``is_second``: the text's denoising strength is that of another pass."""
+def hires_pairs(hires: HiresFix) -> Pairs:
+    """Of the second pass; the text's denoising strength is its."""
     upscaler = hires.upscaler
     yield "Hires upscale", number(hires.scale)
     yield "Hires steps", str(hires.steps) if hires.steps else ""
     yield "Hires upscaler", name_of(upscaler) if isinstance(upscaler, ModelRef) else upscaler
-    yield "Hires denoising strength", number(hires.strength) if is_second else ""
     yield "Hires sampler", hires.sampler
     yield "Hires schedule type", schedule_info(hires.schedule).label if hires.schedule else ""
     yield "Hires prompt", hires.prompt
