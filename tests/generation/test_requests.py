@@ -416,11 +416,11 @@ def test_jobs_that_the_engine_can_batch_have_one_key(alice: User, submit: Submit
         return batch_key(Job.objects.select_related("model").get(pk=submit(alice, **params).pk))
 
     plain = key()
-    same = [
+    same: list[dict[str, Any]] = [
         {"prompt": "other", "seed": 9, "steps": 9}, {"vae": "v"}, {"upscale": {"scale": 2}},
         {"image": base64_of()},
     ]  # fmt: skip
-    apart = [
+    apart: list[dict[str, Any]] = [
         {"width": 128}, {"cfg_scale": 1}, {"tiling": True}, {"pag_scale": 1},
         {"freeu_beta": 1.1}, {"freeu_beta": 1.2},
         {"loras": [{"name": "l"}]}, {"loras": [{"name": "l", "weight": 0.5}]}, {"loras": [{"name": "m"}]},
