@@ -54,6 +54,9 @@ export const api = {
   /** The prompt with what it does not say yet; each call another variant. */
   enhancePrompt: (prompt: string) => unwrap(client.POST('/api/v1/prompts/enhance', { body: { prompt } })),
 
+  /** Stores a picture that jobs may begin with. */
+  upload: (file: Blob) => unwrap(client.POST('/api/v1/uploads', oneFile(file))),
+
   images: (query: PageQuery & ImageFilter = {}) =>
     knownImages<Page<Image>>(unwrap(client.GET('/api/v1/images', { params: { query: present(query) } }))),
   image: (id: string) => knownImages<Image>(unwrap(client.GET('/api/v1/images/{image_id}', oneImage(id)))),
@@ -67,6 +70,13 @@ export const api = {
 
 function oneImage(id: string) {
   return { params: { path: { image_id: id } } };
+}
+
+/** A form with one file; the schema calls a file a string. */
+function oneFile(file: Blob) {
+  const form = new FormData();
+  form.append('file', file);
+  return { body: { file: '' }, bodySerializer: () => form };
 }
 
 /** Without the parameters that say nothing: `?cursor=` is not the same as no cursor. */

@@ -30,6 +30,17 @@ export type Limits = Pick<
   | 'max_clip_skip'
 >;
 export type Options = Schemas['OptionsOut'];
+/** A model other than a checkpoint, as the options list it. */
+export type ModelName = Schemas['ModelNameOut'];
+export type LoraSlot = Schemas['LoraIn'];
+export type Hires = Schemas['HiresIn'];
+export type Upscale = Schemas['UpscaleIn'];
+export type FaceRestoration = Schemas['FaceRestorationIn'];
+export type DetailPass = Schemas['DetailIn'];
+export type FreeU = Schemas['FreeUIn'];
+export type Variation = Schemas['VariationIn'];
+export type ControlUnit = Schemas['ControlIn'];
+export type Upload = Schemas['UploadOut'];
 
 /** What a client sends: everything but the prompt may be left to the server's defaults. `model` is an id or a name. */
 export type JobRequest = Schemas['GenerateIn'];

@@ -1,5 +1,5 @@
 import { Button, Text } from '@mantine/core';
-import { IconArrowsShuffle, IconCopy, IconSeeding, IconWand } from '@tabler/icons-react';
+import { IconArrowsShuffle, IconCopy, IconPhotoUp, IconSeeding, IconWand } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 
@@ -35,6 +35,9 @@ export function RecipePanel({ image, onUse }: RecipePanelProps) {
         </Button>
         <Button variant="default" leftSection={<IconSeeding size={18} stroke={1.75} />} onClick={() => onUse('seed')}>
           {t('recipe.useSeed')}
+        </Button>
+        <Button variant="default" leftSection={<IconPhotoUp size={18} stroke={1.75} />} onClick={() => onUse('start')}>
+          {t('recipe.useStart')}
         </Button>
       </div>
       <Words label={t('recipe.prompt')} copyLabel={t('recipe.copyPrompt')} text={image.prompt} />

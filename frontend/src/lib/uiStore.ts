@@ -6,7 +6,8 @@ interface UiState {
   historyOpen: boolean;
   /** Shortcuts of one key without a modifier. */
   singleKeys: boolean;
-  advancedOpen: boolean;
+  /** Sections of the form that are open, by their id. */
+  openSections: Record<string, boolean>;
   set: (change: Partial<Omit<UiState, 'set'>>) => void;
 }
 
@@ -16,9 +17,14 @@ export const useUi = create<UiState>()(
     (set) => ({
       historyOpen: true,
       singleKeys: true,
-      advancedOpen: false,
+      openSections: {},
       set: (change) => set(change),
     }),
     { name: 'sdweb-ui', version: 1 },
   ),
 );
+
+/** Opens a section of the form (or closes it); the others stay as they are. */
+export function openSection(id: string, isOpen = true): void {
+  useUi.setState(({ openSections }) => ({ openSections: { ...openSections, [id]: isOpen } }));
+}

@@ -13,6 +13,9 @@ export interface JobStatus {
   percent: number;
 }
 
+/** What a worker does besides denoising, by the words of the wire. */
+const PHASES = new Set(['loading', 'preparing', 'preprocessing', 'decoding', 'upscaling', 'restoring', 'detailing']);
+
 /** A job in words, counting down by itself. */
 export function useJobStatus(job: JobView): JobStatus {
   const { t } = useTranslation();
@@ -23,9 +26,9 @@ export function useJobStatus(job: JobView): JobStatus {
   const { step, total, status } = job.progress ?? { step: 0, total: 0, status: '' };
   const percent = total > 0 ? Math.min(100, Math.round((100 * step) / total)) : 0;
   if (job.state === 'running') {
-    const isDenoising = total > 0 && status !== 'loading' && status !== 'decoding';
-    const phase = status === 'decoding' ? 'stage.decoding' : status === 'loading' ? 'stage.loading' : 'stage.starting';
-    return { line: isDenoising ? t('stage.step', { step, total }) : t(phase), eta, percent };
+    const isStepping = total > 0 && !PHASES.has(status);
+    const phase = PHASES.has(status) ? `stage.${status}` : 'stage.starting';
+    return { line: isStepping ? t('stage.step', { step, total }) : t(phase), eta, percent };
   }
   if (job.state === 'held') return { line: t('stage.held'), eta, percent };
   const line = job.position === null ? t('stage.queued') : t('stage.position', { position: job.position });

@@ -1,50 +1,27 @@
-import { Badge, Collapse, Select, UnstyledButton } from '@mantine/core';
-import { IconChevronDown } from '@tabler/icons-react';
-import { useRef } from 'react';
+import { Select } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 
 import type { Options } from '../../api/types';
-import { useUi } from '../../lib/uiStore';
-import classes from './FormPane.module.css';
 import { matchOption, type FormState } from './formState';
+import { Section } from './sections/Section';
 import { useForm } from './store';
 import { SliderField } from './SliderField';
 import { useCatalogue } from './useCatalogue';
 
-/** Sampler, schedule and clip skip; closed it still shows what is set. */
+/** Sampler, schedule and clip skip. */
 export function AdvancedSection() {
   const { t } = useTranslation();
   const { form } = useForm();
   const { options } = useCatalogue();
-  const { advancedOpen, set } = useUi();
-  const section = useRef<HTMLDivElement>(null);
-  const bringIntoView = () => {
-    if (advancedOpen) section.current?.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
-  };
   return (
-    <div className={classes.accordion} ref={section}>
-      <UnstyledButton
-        className={classes.accordionButton}
-        aria-expanded={advancedOpen}
-        aria-controls="advanced"
-        onClick={() => set({ advancedOpen: !advancedOpen })}
-      >
-        {t('form.advanced')}
-        {!advancedOpen && (
-          <span className={classes.badges}>
-            {badges(form, options, t('form.clipSkip')).map((text) => (
-              <Badge key={text} variant="light" size="sm" radius="xs" tt="none">
-                {text}
-              </Badge>
-            ))}
-          </span>
-        )}
-        <IconChevronDown size={18} stroke={1.75} aria-hidden />
-      </UnstyledButton>
-      <Collapse expanded={advancedOpen} id="advanced" onTransitionEnd={bringIntoView}>
-        <AdvancedFields />
-      </Collapse>
-    </div>
+    <Section
+      id="advanced"
+      title={t('form.advanced')}
+      badges={badges(form, options, t('form.clipSkip'))}
+      fields={['sampler', 'scheduler', 'clip_skip']}
+    >
+      <AdvancedFields />
+    </Section>
   );
 }
 
@@ -62,7 +39,7 @@ function AdvancedFields() {
   const samplers = options?.samplers ?? [];
   const schedules = options?.schedules ?? [];
   return (
-    <div className={classes.accordionBody}>
+    <>
       <Select
         label={t('form.sampler')}
         data={samplers.map(({ name }) => name)}
@@ -93,6 +70,6 @@ function AdvancedFields() {
         error={errors.clip_skip}
         onChange={(clip_skip) => change({ clip_skip })}
       />
-    </div>
+    </>
   );
 }

@@ -4,6 +4,8 @@ import classes from './FormPane.module.css';
 import { FormHead } from './FormHead';
 import { GenerateFoot } from './GenerateFoot';
 import { ModelField } from './ModelField';
+import { LorasSection } from './sections/LorasSection';
+import { StartPictureSection } from './sections/StartPictureSection';
 import { NegativeField } from './NegativeField';
 import { PromptField } from './PromptField';
 import { SeedField } from './SeedField';
@@ -30,7 +32,11 @@ export function FormPane() {
         <GuidanceField />
         <SeedField />
         <BatchField />
-        <AdvancedSection />
+        <div className={classes.sections}>
+          <LorasSection />
+          <StartPictureSection />
+          <AdvancedSection />
+        </div>
       </div>
       <GenerateFoot isSending={isSending} onGenerate={() => void generate()} />
     </section>

@@ -5,6 +5,7 @@ import {
   IconArrowsShuffle,
   IconCopyCheck,
   IconDownload,
+  IconPhotoUp,
   IconSeeding,
   IconStar,
   IconStarFilled,
@@ -41,6 +42,9 @@ export function ImageActions({ image, onFullScreen }: ImageActionsProps) {
       <WordAction id="remix" icon={<IconArrowsShuffle {...ICON} />} onClick={() => actions.use('remix')} />
       <WordAction id="useSeed" icon={<IconSeeding {...ICON} />} onClick={() => actions.use('seed')} />
       <WordAction id="useAll" icon={<IconCopyCheck {...ICON} />} onClick={() => actions.use('all')} />
+      <IconAction label={t('actions.useStart')} onClick={() => actions.use('start')}>
+        <IconPhotoUp {...ICON} />
+      </IconAction>
       <IconAction
         label={t(image.favourite ? 'actions.unfavourite' : 'actions.favourite')}
         isPressed={image.favourite}

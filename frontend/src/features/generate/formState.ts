@@ -1,9 +1,10 @@
 /** The Generate form as data: defaults, limits, and what an image's recipe does to it. Framework-free. */
 
-import type { Image, JobRequest, Limits, Model, Options, Params } from '../../api/types';
+import type { Image, JobRequest, Limits, Model, Options, Params, Recipe } from '../../api/types';
+import { DEFAULT_EXTRAS, extrasOf, extrasRequest, type Extras } from './extras';
 
 /** Field names are those of the wire, so that the server's complaints find their field. */
-export interface FormState {
+export interface FormState extends Extras {
   prompt: string;
   negative_prompt: string;
   /** Id of the model; null: the server's default. */
@@ -25,7 +26,13 @@ export interface FormState {
   clip_skip: number;
 }
 
-export type FieldErrors = Partial<Record<keyof Params, string>>;
+/** By field, or by the path into it such as `loras.0.weight`. */
+export type FieldErrors = Partial<Record<keyof Params | `${keyof Params}.${string}`, string>>;
+
+/** The field of the request that a path such as `loras.0.weight` leads into. */
+export function rootOf(path: string): string {
+  return path.split('.', 1)[0] ?? path;
+}
 
 export const MAX_SEED = 2 ** 32 - 1;
 
@@ -44,6 +51,7 @@ export const DEFAULT_FORM: FormState = {
   randomSeed: true,
   batch_size: 1,
   clip_skip: 0,
+  ...DEFAULT_EXTRAS,
 };
 
 /** Used until the server has told its own. */
@@ -56,6 +64,23 @@ export const DEFAULT_LIMITS: Limits = {
   max_batch_size: 8,
   max_prompt_length: 10_000,
   max_clip_skip: 12,
+  max_lora_slots: 7,
+  max_lora_weight: 10,
+  max_mask_blur: 64,
+  max_padding: 256,
+  max_hires_scale: 4,
+  max_pag_scale: 20,
+  max_control_units: 8,
+  max_control_weight: 2,
+  min_map_side: 64,
+  max_map_side: 2048,
+  max_ip_adapters: 4,
+  max_ip_pictures: 8,
+  max_ip_scale: 2,
+  max_upscale: 8,
+  max_detections: 32,
+  max_picture_pixels: 2 ** 26,
+  max_picture_side: 16_384,
 };
 
 const FALLBACK_SIDE = 512;
@@ -74,27 +99,38 @@ export function currentSize(
   return { width: form.width ?? native, height: form.height ?? native };
 }
 
-export type RecipeUse = 'all' | 'remix' | 'seed';
+/** Everything, everything but the seed, the seed alone, or the picture itself to start from. */
+export type RecipeUse = 'all' | 'remix' | 'seed' | 'start';
 
-/** The form after «Use all» (everything), «Remix» (all but the seed) or «Use seed» (nothing else). */
+/** The form after «Use all», «Remix», «Use seed» or «Start picture». */
 export function withRecipe(form: FormState, image: Image, use: RecipeUse): FormState {
   if (use === 'seed') return { ...form, seed: image.seed, randomSeed: false };
-  const { recipe } = image;
+  if (use === 'start') return { ...form, image: `image:${image.id}` };
+  const { prompt, negative_prompt, width, height } = image;
   return {
-    ...form,
-    prompt: image.prompt,
-    negative_prompt: image.negative_prompt,
-    model: recipe.model_id ?? form.model,
-    width: recipe.width ?? image.width,
-    height: recipe.height ?? image.height,
-    customSize: false,
-    steps: recipe.steps ?? form.steps,
-    cfg_scale: recipe.cfg_scale ?? form.cfg_scale,
-    sampler: recipe.sampler ?? form.sampler,
-    scheduler: recipe.scheduler ?? form.scheduler,
-    clip_skip: recipe.clip_skip ?? form.clip_skip,
+    ...withParams(form, { width, height, ...image.recipe, prompt, negative_prompt }),
     // The image's own seed makes this one image: without the rest of its batch.
     ...(use === 'all' && { seed: image.seed, randomSeed: false, batch_size: 1 }),
+  };
+}
+
+/** The form with the parameters of a recipe, but for its seed. What it does not know, or has no number for, stays. */
+export function withParams(form: FormState, recipe: Recipe): FormState {
+  return {
+    ...form,
+    prompt: recipe.prompt ?? form.prompt,
+    negative_prompt: recipe.negative_prompt ?? form.negative_prompt,
+    model: recipe.model_id ?? form.model,
+    width: recipe.width ?? form.width,
+    height: recipe.height ?? form.height,
+    customSize: false,
+    // A picture that was only enlarged had no steps and no sampler.
+    steps: recipe.steps || form.steps,
+    cfg_scale: recipe.cfg_scale ?? form.cfg_scale,
+    sampler: recipe.sampler || form.sampler,
+    scheduler: recipe.scheduler || form.scheduler,
+    clip_skip: recipe.clip_skip ?? form.clip_skip,
+    ...extrasOf(recipe),
   };
 }
 
@@ -104,7 +140,7 @@ export function toRequest(form: FormState, model: Model | undefined): JobRequest
     prompt: form.prompt.trim(),
     negative_prompt: form.negative_prompt.trim(),
     ...(model && { model: model.id }),
-    ...currentSize(form, model),
+    ...(!followsPicture(form) && currentSize(form, model)),
     steps: form.steps,
     cfg_scale: form.cfg_scale,
     sampler: form.sampler,
@@ -112,7 +148,13 @@ export function toRequest(form: FormState, model: Model | undefined): JobRequest
     seed: form.randomSeed ? -1 : form.seed,
     batch_size: form.batch_size,
     clip_skip: form.clip_skip,
+    ...extrasRequest(form),
   };
+}
+
+/** Whether the result takes its shape from the start picture, because nobody chose a size. */
+export function followsPicture(form: Pick<FormState, 'image' | 'width' | 'height'>): boolean {
+  return form.image !== null && form.width === null && form.height === null;
 }
 
 /** Codes of what is wrong, by field; the words are in the locales under `form.errors`. Empty when all is well. */

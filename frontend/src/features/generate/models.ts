@@ -1,6 +1,6 @@
 /** Model families and what choosing another model does to the form. Framework-free. */
 
-import type { Model } from '../../api/types';
+import type { Model, ModelName } from '../../api/types';
 import type { FormState } from './formState';
 
 const FAMILY_NAMES: Record<string, string> = { sd15: 'SD 1.5', sdxl: 'SDXL', sd3: 'SD 3', flux: 'Flux' };
@@ -36,4 +36,9 @@ export function modelChange(
 ): Partial<FormState> {
   const isNative = form.width === before?.native_size && form.height === before?.native_size;
   return { model: id, ...(isNative && { width: null, height: null }) };
+}
+
+/** The models that go with a checkpoint of `family`: those of the same, and those of which nobody knows. */
+export function fitting(models: readonly ModelName[], family: string | undefined): ModelName[] {
+  return models.filter((model) => !family || model.family === family || model.family === 'unknown');
 }

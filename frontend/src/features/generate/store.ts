@@ -2,7 +2,8 @@ import { create } from 'zustand';
 import { persist } from 'zustand/middleware';
 
 import type { Image } from '../../api/types';
-import { DEFAULT_FORM, withRecipe, type FieldErrors, type FormState, type RecipeUse } from './formState';
+import { openSection } from '../../lib/uiStore';
+import { DEFAULT_FORM, rootOf, withRecipe, type FieldErrors, type FormState, type RecipeUse } from './formState';
 import { remember } from './promptHistory';
 
 interface FormStore {
@@ -51,6 +52,7 @@ export const useForm = create<FormStore>()(
 /** Takes an image's parameters into the form. */
 export function applyRecipe(image: Image, use: RecipeUse): void {
   useForm.setState(({ form }) => ({ form: withRecipe(form, image, use), errors: {} }));
+  if (use === 'start') openSection('start');
 }
 
 /** Loads the form of one person. */
@@ -66,5 +68,5 @@ export function openForm(userId: string): void {
 function withoutFields(errors: FieldErrors, fields: readonly string[]): FieldErrors {
   // Width and height are one thing to the person.
   const gone = new Set(fields.includes('width') || fields.includes('height') ? [...fields, 'width', 'height'] : fields);
-  return Object.fromEntries(Object.entries(errors).filter(([field]) => !gone.has(field)));
+  return Object.fromEntries(Object.entries(errors).filter(([field]) => !gone.has(rootOf(field))));
 }

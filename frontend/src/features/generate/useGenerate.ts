@@ -6,25 +6,21 @@ import { ApiError } from '../../api/errors';
 import type { Limits } from '../../api/types';
 import { submitJob } from '../../lib/jobActions';
 import { toastError } from '../../lib/toast';
-import { currentModel, toRequest, validate, withKnownOptions, type FieldErrors, type FormState } from './formState';
+import {
+  DEFAULT_FORM,
+  currentModel,
+  rootOf,
+  toRequest,
+  validate,
+  withKnownOptions,
+  type FieldErrors,
+  type FormState,
+} from './formState';
 import { useForm } from './store';
 import { useStage } from './stageStore';
 import { useCatalogue } from './useCatalogue';
 
-const FORM_FIELDS = new Set<string>([
-  'prompt',
-  'negative_prompt',
-  'model',
-  'width',
-  'height',
-  'steps',
-  'cfg_scale',
-  'sampler',
-  'scheduler',
-  'seed',
-  'batch_size',
-  'clip_skip',
-]);
+const FORM_FIELDS = new Set(Object.keys(DEFAULT_FORM));
 
 interface Generate {
   isSending: boolean;
@@ -68,9 +64,9 @@ function inWords(t: TFunction, codes: FieldErrors, limits: Limits): FieldErrors 
 }
 
 /** Complaints about fields go to the fields; everything else is a toast. */
-function showRefusal(error: unknown, retry: () => void): void {
+export function showRefusal(error: unknown, retry: () => void): void {
   const fields = error instanceof ApiError ? error.fields : {};
-  const known = Object.fromEntries(Object.entries(fields).filter(([field]) => FORM_FIELDS.has(field)));
+  const known = Object.fromEntries(Object.entries(fields).filter(([field]) => FORM_FIELDS.has(rootOf(field))));
   useForm.getState().setErrors(known);
   if (Object.keys(known).length === 0) toastError(error, retry);
 }
