@@ -153,7 +153,7 @@ def test_a_refiner_takes_over_as_in_diffusers(
     options = {"prompt": "a red fox", "negative_prompt": "a cat", "guidance_scale": guidance}
     for pipeline in (base, second):
         pipeline.set_progress_bar_config(disable=True)
-        pipeline.scheduler = diffusers.DDIMScheduler.from_config(  # type: ignore[attr-defined]
+        pipeline.scheduler = diffusers.DDIMScheduler.from_config(
             {**base.scheduler.config, "timestep_spacing": "leading"}
         )
     latents = base(
