@@ -169,9 +169,9 @@ def control(studio: Studio) -> Effect:
 def lora(studio: Studio) -> Effect:
     values, made = [("without", colourfulness(to_array(studio.plain)))], studio.plain
     for weight in (0.5, 1.0):
-        made = studio.paint(loras=[{"name": "Demo LoRA line art", "weight": weight}])
+        made = studio.paint(loras=[{"name": "Demo line art", "weight": weight}])
         values.append((f"weight {weight}", colourfulness(to_array(made))))
-    tagged = studio.paint(prompt=lambda case: f"{case.prompt} <lora:Demo LoRA line art:1>")
+    tagged = studio.paint(prompt=lambda case: f"{case.prompt} <lora:Demo line art:1>")
     values.append(("in the prompt, 1", colourfulness(to_array(tagged))))
     values.append(("thin dark lines of the ink, 1", line_share(to_array(made))))
     return Effect("LoRA line art", "colourfulness, %", values, studio.plain[0], made[0])

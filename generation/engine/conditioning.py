@@ -10,7 +10,7 @@ the whole prompt in one vector, for which the second encoder's of the first chun
 size.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -130,13 +130,7 @@ class Conditioner:
         ]
         length = max(each.chunks for each in plans)
         texts = tuple(
-            _joined(
-                [
-                    self._all_encoded(reader, tower, request.clip_skip, _filled(chunks, length))
-                    for tower, chunks in enumerate(towers)
-                ],
-                request,
-            )
+            self._text(reader, request, [_filled(chunks, length) for chunks in towers])
             for towers in zip(*(each.texts for each in plans), strict=True)
         )
         made = Conditioning(texts, plans[0].steps, length)
@@ -145,10 +139,15 @@ class Conditioner:
         unsaid = negative is not None and not negative.text.strip()
         return _silenced(made) if unsaid and checkpoint.zeros_for_empty_negative else made
 
-    def _all_encoded(
-        self, reader: Reader, tower: int, clip_skip: int, chunks: Iterable[Chunk]
-    ) -> list[_Encoded]:
-        return [self._encoded(reader, tower, clip_skip, chunk) for chunk in chunks]
+    def _text(
+        self, reader: Reader, request: GenerationRequest, towers: Sequence[Sequence[Chunk]]
+    ) -> Condition:
+        """One text, given as the chunks of each encoder's tokenizer."""
+        encoded = [
+            [self._encoded(reader, tower, request.clip_skip, chunk) for chunk in chunks]
+            for tower, chunks in enumerate(towers)
+        ]
+        return _joined(encoded, request)
 
     def _encoded(self, reader: Reader, tower: int, clip_skip: int, chunk: Chunk) -> _Encoded:
         place = (reader.key, reader.additions.key, tower, clip_skip, chunk)
