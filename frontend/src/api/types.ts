@@ -17,18 +17,7 @@ export type User = Schemas['UserOut'];
 export type Me = Schemas['MeOut'];
 export type SamplerOption = Schemas['SamplerOut'];
 export type ScheduleOption = Schemas['ScheduleOut'];
-/** The limits of what the form has fields for. */
-export type Limits = Pick<
-  Schemas['LimitsOut'],
-  | 'min_side'
-  | 'max_side'
-  | 'side_multiple'
-  | 'max_steps'
-  | 'max_guidance'
-  | 'max_batch_size'
-  | 'max_prompt_length'
-  | 'max_clip_skip'
->;
+export type Limits = Schemas['LimitsOut'];
 export type Options = Schemas['OptionsOut'];
 /** A model other than a checkpoint, as the options list it. */
 export type ModelName = Schemas['ModelNameOut'];
