@@ -56,6 +56,8 @@ export const api = {
 
   /** Stores a picture that jobs may begin with. */
   upload: (file: Blob) => unwrap(client.POST('/api/v1/uploads', oneFile(file))),
+  /** What a picture file says about how it was made; nothing is stored. */
+  readRecipe: (file: Blob) => unwrap(client.POST('/api/v1/images/read-recipe', oneFile(file))),
 
   images: (query: PageQuery & ImageFilter = {}) =>
     knownImages<Page<Image>>(unwrap(client.GET('/api/v1/images', { params: { query: present(query) } }))),

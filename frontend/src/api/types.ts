@@ -29,6 +29,8 @@ export type DetailPass = Schemas['DetailIn'];
 export type FreeU = Schemas['FreeUIn'];
 export type Variation = Schemas['VariationIn'];
 export type ControlUnit = Schemas['ControlIn'];
+/** What a picture file says about how it was made. */
+export type ReadRecipe = Schemas['RecipeOut'];
 export type Upload = Schemas['UploadOut'];
 
 /** What a client sends: everything but the prompt may be left to the server's defaults. `model` is an id or a name. */

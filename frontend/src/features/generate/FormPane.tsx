@@ -4,7 +4,10 @@ import classes from './FormPane.module.css';
 import { FormHead } from './FormHead';
 import { GenerateFoot } from './GenerateFoot';
 import { ModelField } from './ModelField';
+import { AfterwardsSection } from './sections/AfterwardsSection';
+import { HiresSection } from './sections/HiresSection';
 import { LorasSection } from './sections/LorasSection';
+import { MoreSection } from './sections/MoreSection';
 import { StartPictureSection } from './sections/StartPictureSection';
 import { NegativeField } from './NegativeField';
 import { PromptField } from './PromptField';
@@ -35,7 +38,10 @@ export function FormPane() {
         <div className={classes.sections}>
           <LorasSection />
           <StartPictureSection />
+          <HiresSection />
+          <AfterwardsSection />
           <AdvancedSection />
+          <MoreSection />
         </div>
       </div>
       <GenerateFoot isSending={isSending} onGenerate={() => void generate()} />

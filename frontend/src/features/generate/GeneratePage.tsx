@@ -9,6 +9,7 @@ import { FormPane } from './FormPane';
 import classes from './GeneratePage.module.css';
 import { HistoryPane } from './HistoryPane';
 import { HistoryStrip } from './HistoryStrip';
+import { PageDrop } from './PageDrop';
 import { StagePane } from './StagePane';
 import { useDocumentTitle } from './useDocumentTitle';
 
@@ -31,6 +32,7 @@ export function GeneratePage() {
     <div className={classes.page} data-history={hasPanel || undefined}>
       <h1 className="visually-hidden">{t('nav.generate')}</h1>
       {isPhone ? [stage, <HistoryStrip key="strip" />, form] : [form, stage]}
+      <PageDrop />
       {hasPanel && <HistoryPane onClose={toggleHistory} />}
       {isNarrow && !isPhone && (
         <Drawer

@@ -57,7 +57,7 @@ export const DEFAULT_EXTRAS: Extras = {
 /** What a recipe says about them: all of it, and off what it does not name. */
 export function extrasOf(recipe: Recipe): Extras {
   return {
-    loras: recipe.loras ?? DEFAULT_EXTRAS.loras,
+    loras: listOf(recipe.loras),
     // Where a picture was painted over or enlarged, the form cannot ask for the same.
     image: recipe.task === 'img2img' ? (recipe.image ?? null) : null,
     strength: recipe.strength ?? DEFAULT_EXTRAS.strength,
@@ -65,15 +65,21 @@ export function extrasOf(recipe: Recipe): Extras {
     hires: recipe.hires ?? null,
     upscale: recipe.upscale ?? null,
     face_restoration: recipe.face_restoration ?? null,
-    adetailer: recipe.adetailer ?? DEFAULT_EXTRAS.adetailer,
+    adetailer: listOf(recipe.adetailer),
     vae: recipe.vae ?? null,
     freeu: recipe.freeu ?? null,
     pag_scale: recipe.pag_scale ?? DEFAULT_EXTRAS.pag_scale,
     cfg_rescale: recipe.cfg_rescale ?? DEFAULT_EXTRAS.cfg_rescale,
     tiling: recipe.tiling ?? DEFAULT_EXTRAS.tiling,
     variation: recipe.variation ?? null,
-    controlnet: recipe.controlnet ?? DEFAULT_EXTRAS.controlnet,
+    controlnet: listOf(recipe.controlnet),
   };
+}
+
+/** Where the wire takes one or a list. */
+function listOf<T>(value: T | T[] | null | undefined): T[] {
+  if (Array.isArray(value)) return value;
+  return value === null || value === undefined ? [] : [value];
 }
 
 /** Their part of a request: what is off is not spoken of. */

@@ -134,6 +134,16 @@ export function withParams(form: FormState, recipe: Recipe): FormState {
   };
 }
 
+/** The form with what a file says about how it was made, seed and all; the file names its model. */
+export function withFile(form: FormState, recipe: Recipe, models: readonly Model[]): FormState {
+  const model = models.find(({ name }) => name === recipe.model)?.id;
+  const { seed } = recipe;
+  return {
+    ...withParams(form, { ...recipe, ...(model && { model_id: model }) }),
+    ...(seed !== undefined && seed >= 0 && { seed, randomSeed: false, batch_size: 1 }),
+  };
+}
+
 /** What to send. */
 export function toRequest(form: FormState, model: Model | undefined): JobRequest {
   return {
