@@ -224,11 +224,12 @@ def upscaling(studio: Studio) -> Effect:
 
 
 def detailing(studio: Studio) -> Effect:
-    made = studio.paint(prompt="a grinning face on a blue background", adetailer={"confidence": 0.3})
-    plain = studio.paint(prompt="a grinning face on a blue background")
+    prompt = "a smiling face on a blue background"
+    plain = studio.paint(prompt=prompt)
+    made = studio.paint(prompt=prompt, adetailer={"confidence": 0.3, "strength": 0.6})
     moved = [np.abs(_numbers(a) - _numbers(b)).max(axis=2) > 0 for a, b in zip(plain, made, strict=True)]
     border = np.ones((SIZE, SIZE), bool)
-    border[8:-8, 8:-8] = False
+    border[4:-4, 4:-4] = False
     values = [
         ("pixels painted anew", 100 * float(np.mean(moved))),
         ("of the border", 100 * float(np.mean([one[border].mean() for one in moved]))),

@@ -25,9 +25,9 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def expected_latents(model: Path, features: Mapping[str, Any]) -> torch.Tensor:
+def expected_latents(model: Path, features: Mapping[str, Any], family: str = "") -> torch.Tensor:
     pag = features.get("pag_scale", 0.0)
-    kind: Any = getattr(diffusers, "StableDiffusionPAGPipeline" if pag else "StableDiffusionPipeline")
+    kind: Any = getattr(diffusers, f"StableDiffusion{family}{'PAG' if pag else ''}Pipeline")
     options = {"pag_applied_layers": ["mid"]} if pag else {}
     made = kind.from_pretrained(model, dtype=torch.float32, local_files_only=True, **options)
     made.set_progress_bar_config(disable=True)
@@ -61,6 +61,18 @@ def test_equal_to_the_pipeline(
     assert_equal(decoded[-1], expected_latents(tiny, FEATURES[name]))
     # No trace is left.
     assert pixels(engine.submit(plain).result(TIMEOUT)) == pixels(before)
+
+
+@pytest.mark.parametrize("name", ["freeu", "pag", "rescale", "freeu, pag"])
+def test_sdxl_equals_the_pipeline(
+    name: str, tiny_xl: Path, engine: StepEngine, make_request: MakeRequest, decoded: list[torch.Tensor]
+) -> None:
+    values = {"guidance_scale": 5.0, **FEATURES[name]}
+    request = make_request(
+        PROMPT, model=tiny_xl, negative_prompt=NEGATIVE, steps=6, seed=SEED, sampler="DDIM", **values
+    )
+    engine.submit(request).result(TIMEOUT)
+    assert_equal(decoded[-1], expected_latents(tiny_xl, FEATURES[name], "XL"))
 
 
 def test_rows_of_different_scales_share_a_call_and_change_no_bit(

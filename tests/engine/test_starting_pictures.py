@@ -157,3 +157,17 @@ def test_strength_nought_is_the_picture_itself(engine: StepEngine, make_request:
     )
     assert result.images[0].tobytes() == drawing((50, 70)).tobytes()
     assert engine.stats().ticks == 0
+
+
+@pytest.mark.parametrize("task", ["img2img", "inpaint"])
+def test_sdxl_equals_its_pipelines(
+    task: str, tiny_xl: Path, engine: StepEngine, make_request: MakeRequest, decoded: list[torch.Tensor]
+) -> None:
+    kind = "StableDiffusionXLImg2ImgPipeline" if task == "img2img" else "StableDiffusionXLInpaintPipeline"
+    made = pipeline(kind, tiny_xl, "DDIM")
+    masked = {"mask_image": half_mask(), "width": 64, "height": 64} if task == "inpaint" else {}
+    expected = run_pipeline(made, image=drawing(), strength=0.6, **masked)
+    mask = Mask(image=half_mask(), blur=0) if task == "inpaint" else None
+    init = InitImage(image=drawing(), strength=0.6, mask=mask)
+    ours = run_engine(engine, make_request, decoded, model=tiny_xl, sampler="DDIM", init=init)
+    assert_equal(ours, expected)
