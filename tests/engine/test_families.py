@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 from generation.engine.checkpoints import flow_load
+from generation.engine.decoding import picture_decode
 from generation.engine.errors import EngineError, GenerationCancelled
-from generation.engine.exclusive import exclusive_run
+from generation.engine.exclusive import exclusive_run, running
 from generation.engine.slices import run_through
 from generation.engine.spec import HiresFix, InitImage, LoraUnit, ModelRef, Progress, Refiner
 from generation.engine.step_engine import StepEngine
@@ -181,3 +182,19 @@ def test_a_refiner_of_another_family_names_the_field(
     assert (caught.value.code, caught.value.field) == ("invalid_request", "refiner.checkpoint")
     same = engine.submit(make_request(refiner=refiner, seed=2)).result(TIMEOUT)
     assert pixels(same) == pixels(engine.submit(make_request(seed=2)).result(TIMEOUT))
+
+
+def test_running_out_of_memory_is_tried_again_in_tiles(
+    flows: dict[str, Path], engine: StepEngine, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[bool] = []
+
+    def crowded(vae: Any, latents: torch.Tensor) -> Any:
+        tried.append(vae.use_tiling)
+        if not vae.use_tiling:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return picture_decode(vae, latents)
+
+    monkeypatch.setattr(running, "picture_decode", crowded)
+    assert engine.submit(make_request(model=flows["sd3"], steps=2)).result(TIMEOUT).images
+    assert tried == [False, True]
