@@ -5,6 +5,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
@@ -83,6 +84,28 @@ class Visitor:
             box = self.page.get_by_role("textbox", name=name)
             box.fill(str(side))
             box.press("Enter")
+
+    def opens_section(self, name: str) -> None:
+        """A part of the form that is folded away."""
+        head = self.page.get_by_role("button", name=re.compile(f"^{name}"))
+        if head.get_attribute("aria-expanded") == "false":
+            head.click()
+
+    def adds_a_lora(self, name: str) -> None:
+        """From the list of those that go with the model."""
+        self.opens_section("LoRA")
+        self.page.get_by_role("combobox", name="Add a LoRA").click()
+        self.page.get_by_role("option", name=name, exact=True).click()
+
+    def starts_from(self, picture: Path) -> None:
+        """A picture of their own to begin with."""
+        self.opens_section("Start picture")
+        self.page.get_by_label("Start picture", exact=True).and_(self.page.locator("input")).set_input_files(
+            picture
+        )
+        expect(self.page.get_by_alt_text("Start picture")).to_have_js_property(
+            "complete", True, timeout=30_000
+        )
 
     def generates(self, prompt: str) -> None:
         """Types a prompt and presses the button."""

@@ -2,8 +2,10 @@
 
 import re
 import secrets
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.e2e.steps import PICTURE_SECONDS, Visitor
@@ -53,6 +55,27 @@ def test_a_picture_by_a_model_of_another_family(visitor: Visitor) -> None:
     expect(visitor.result(prompt)).to_be_visible(timeout=PATIENCE)
     # The size follows the model as long as nobody says otherwise.
     expect(visitor.result(prompt)).to_have_js_property("naturalWidth", 128, timeout=30_000)
+
+
+def test_a_lora_and_a_picture_to_start_from(visitor: Visitor, tmp_path: Path) -> None:
+    prompt, start = a_prompt(), tmp_path / "start.png"
+    Image.new("RGB", (128, 128), (40, 90, 200)).save(start)
+    visitor.registers()
+    visitor.chooses("Demo emoji")
+    visitor.adds_a_lora("Demo line art")
+    visitor.starts_from(start)
+    visitor.generates(prompt)
+    expect(visitor.result(prompt)).to_be_visible(timeout=PATIENCE)
+    recipe = visitor.page.evaluate(
+        "fetch('/api/v1/images?limit=1').then(answer => answer.json()).then(page => page.items[0].recipe)"
+    )
+    assert recipe["task"] == "img2img"
+    assert [(slot["name"], slot["weight"]) for slot in recipe["loras"]] == [("Demo line art", 1.0)]
+    assert recipe["image"].startswith("upload:")
+    # The form still says it after a reload.
+    visitor.page.reload()
+    expect(visitor.page.get_by_role("button", name=re.compile("^LoRA"))).to_be_visible(timeout=30_000)
+    expect(visitor.page.get_by_alt_text("Start picture")).to_be_visible()
 
 
 def test_the_wand_says_more_and_gives_the_words_back(visitor: Visitor) -> None:
