@@ -27,7 +27,12 @@ export function Part({ label, hint, isOn, isDisabled = false, onToggle, children
         // What cannot be had any more can still be switched off.
         disabled={isDisabled && !isOn}
         onChange={(event) => onToggle(event.currentTarget.checked)}
-        classNames={{ root: classes.switch, body: classes.switchBody, labelWrapper: classes.switchLabel }}
+        classNames={{
+          root: classes.switch,
+          body: classes.switchBody,
+          label: classes.switchText,
+          track: classes.switchTrack,
+        }}
       />
       {hint && (
         <p className={classes.partHint} id={hintId}>
