@@ -28,7 +28,6 @@ export type FaceRestoration = Schemas['FaceRestorationIn'];
 export type DetailPass = Schemas['DetailIn'];
 export type FreeU = Schemas['FreeUIn'];
 export type Variation = Schemas['VariationIn'];
-export type ControlUnit = Schemas['ControlIn'];
 /** What a picture file says about how it was made. */
 export type ReadRecipe = Schemas['RecipeOut'];
 export type Upload = Schemas['UploadOut'];

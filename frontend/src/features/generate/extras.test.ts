@@ -22,7 +22,6 @@ const EVERYTHING: Partial<FormState> = {
   cfg_rescale: 0.7,
   tiling: true,
   variation: { seed: 5, strength: 0.2 },
-  controlnet: [{ type: 'canny', image: 'upload:u2', weight: 1, canny_low: 50 }],
 };
 
 describe('extrasRequest', () => {

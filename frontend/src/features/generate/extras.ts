@@ -1,7 +1,6 @@
 /** What the form has besides the basics, each by its name on the wire; null and empty lists are off. Framework-free. */
 
 import type {
-  ControlUnit,
   DetailPass,
   FaceRestoration,
   FreeU,
@@ -33,7 +32,6 @@ export interface Extras {
   cfg_rescale: number;
   tiling: boolean;
   variation: Variation | null;
-  controlnet: ControlUnit[];
 }
 
 export const DEFAULT_EXTRAS: Extras = {
@@ -51,7 +49,6 @@ export const DEFAULT_EXTRAS: Extras = {
   cfg_rescale: 0,
   tiling: false,
   variation: null,
-  controlnet: [],
 };
 
 /** What a recipe says about them: all of it, and off what it does not name. */
@@ -72,7 +69,6 @@ export function extrasOf(recipe: Recipe): Extras {
     cfg_rescale: recipe.cfg_rescale ?? DEFAULT_EXTRAS.cfg_rescale,
     tiling: recipe.tiling ?? DEFAULT_EXTRAS.tiling,
     variation: recipe.variation ?? null,
-    controlnet: listOf(recipe.controlnet),
   };
 }
 
@@ -85,13 +81,12 @@ function listOf<T>(value: T | T[] | null | undefined): T[] {
 /** Their part of a request: what is off is not spoken of. */
 export function extrasRequest(form: Extras): Partial<JobRequest> {
   const { image, strength, resize_mode, pag_scale, cfg_rescale, tiling } = form;
-  const { loras, adetailer, controlnet, vae } = form;
+  const { loras, adetailer, vae } = form;
   const { hires, upscale, face_restoration, freeu, variation } = form;
   return {
     ...(image === null ? { task: 'txt2img' } : { task: 'img2img', image, strength, resize_mode }),
     ...(loras.length > 0 && { loras }),
     ...(adetailer.length > 0 && { adetailer }),
-    ...(controlnet.length > 0 && { controlnet }),
     ...(vae && { vae }),
     ...(hires && { hires }),
     ...(upscale && { upscale }),
