@@ -49,8 +49,6 @@ class DenoiserCall:
     """SDXL's ``added_cond_kwargs``; techniques may add entries."""
     options: dict[str, Any] = field(default_factory=dict)
     """More keyword arguments of the denoiser, such as residuals."""
-    attention: dict[str, Any] = field(default_factory=dict)
-    """Its ``cross_attention_kwargs``."""
 
     def spread(self, values: Sequence[float]) -> torch.Tensor:
         """One number per row as ``[batch, 1, 1, 1]``, the same at every place, in the denoiser's dtype."""
@@ -64,7 +62,6 @@ class DenoiserCall:
             self.timesteps,
             encoder_hidden_states=self.text,
             added_cond_kwargs=self.added or None,
-            cross_attention_kwargs=self.attention or None,
             return_dict=False,
             **self.options,
         )[0]

@@ -3,10 +3,8 @@
 A mask is a picture of mode L, as large as the picture it belongs to: 255 is repainted, 0 kept.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import dist
-from typing import Final, Literal
 
 import cv2
 import numpy as np
@@ -17,7 +15,6 @@ from generation.engine.spec.postprocess import MergeMode
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels; right and bottom are outside."""
-Order = Literal["none", "left_to_right", "center_to_edge", "area"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +32,6 @@ class Region:
         """Of the box, in pixels."""
         left, top, right, bottom = self.box
         return max(0.0, right - left) * max(0.0, bottom - top)
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        left, top, right, bottom = self.box
-        return (left + right) / 2, (top + bottom) / 2
 
 
 def detailing_masks(regions: Iterable[Region], options: Detailing) -> list[Image.Image]:
@@ -63,19 +55,6 @@ def regions_by_ratio(regions: Iterable[Region], low: float, high: float) -> list
 def regions_surest(regions: Iterable[Region], count: int) -> list[Region]:
     """The ``count`` surest, surest first."""
     return sorted(regions, key=lambda region: -region.score)[:count]
-
-
-def regions_sort(regions: Sequence[Region], order: Order) -> list[Region]:
-    """In the order to paint them: by left side, from the picture's middle outwards, or large to small."""
-    return sorted(regions, key=_KEYS[order])
-
-
-_KEYS: Final[dict[Order, Callable[[Region], float]]] = {
-    "none": lambda _: 0.0,
-    "left_to_right": lambda region: region.box[0],
-    "center_to_edge": lambda region: dist(region.middle, (region.mask.width / 2, region.mask.height / 2)),
-    "area": lambda region: -region.area,
-}
 
 
 def box_mask(size: tuple[int, int], box: Box) -> Image.Image:

@@ -46,7 +46,7 @@ def canvas_for(init: InitImage, width: int, height: int) -> Canvas:
     if init.outpaint is not None and init.outpaint.any:
         picture = _fitted(picture, init.outpaint, width, height)
         picture, mask = _enlarged(picture, mask, init.outpaint, init.mask.blur if init.mask else 0)
-    if mask is None or (init.mask is None and init.outpaint is None):
+    if mask is None:
         return Canvas(picture=resized(picture, width, height, init.resize_mode), mask=None, finish=_as_it_is)
     if init.mask is not None and init.mask.only_masked:
         return _cut_out(picture, mask, init.mask, width, height)
@@ -112,23 +112,18 @@ def _enlarged(
 ) -> tuple[Image.Image, Image.Image]:
     """The picture on a larger ground that continues its borders, and the mask of what is new."""
     width, height = picture.size
-    ground = (margins.left, margins.top, margins.left + width, margins.top + height)
     pads = ((margins.top, margins.bottom), (margins.left, margins.right))
+    # A picture can be mirrored only into margins that are narrower than it is.
+    mirrored = max(pads[0]) < height and max(pads[1]) < width
     larger = Image.fromarray(
-        np.pad(np.asarray(picture), (*pads, (0, 0)), mode="reflect" if _reflects(pads, picture) else "edge")
+        np.pad(np.asarray(picture), (*pads, (0, 0)), mode="reflect" if mirrored else "edge")
     )
     new = Image.new("L", larger.size, 255)
     kept = Image.new("L", picture.size, 0)
     if mask is not None:
         kept = mask.resize(picture.size) if mask.size != picture.size else mask
-    new.paste(kept, ground[:2])
+    new.paste(kept, (margins.left, margins.top))
     return larger, new.filter(ImageFilter.GaussianBlur(blur)) if blur else new
-
-
-def _reflects(pads: tuple[tuple[int, int], tuple[int, int]], picture: Image.Image) -> bool:
-    """Whether the margins are narrower than the picture, so that it can be mirrored into them."""
-    width, height = picture.size
-    return max(pads[0]) < height and max(pads[1]) < width
 
 
 # --- Only masked --------------------------------------------------------------------------------------------

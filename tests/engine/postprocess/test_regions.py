@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from generation.engine.postprocess.region_prompts import prompts_split, region_prompt
 from generation.engine.postprocess.regions import (
     Box,
-    Order,
     Region,
     box_mask,
     detailing_masks,
@@ -16,7 +15,6 @@ from generation.engine.postprocess.regions import (
     mask_offset,
     masks_merge,
     regions_by_ratio,
-    regions_sort,
     regions_surest,
 )
 from generation.engine.spec import Detailing
@@ -55,21 +53,6 @@ def test_the_share_of_the_picture_counts_both_ends() -> None:
 def test_the_surest_come_first() -> None:
     assert labels(regions_surest(ALL, 2)) == ["wide", "tiny"]
     assert labels(regions_surest(ALL, 9)) == ["wide", "tiny", "left"]
-
-
-@pytest.mark.parametrize(
-    ("order", "expected"),
-    [
-        ("none", ["left", "wide", "tiny"]),
-        ("left_to_right", ["left", "wide", "tiny"]),
-        ("center_to_edge", ["wide", "left", "tiny"]),
-        ("area", ["wide", "left", "tiny"]),
-    ],
-)
-def test_orders(order: Order, expected: list[str]) -> None:
-    assert labels(regions_sort(ALL, order)) == expected
-    if order != "none":
-        assert labels(regions_sort(ALL[::-1], order)) == expected
 
 
 def test_an_offset_moves_right_and_up_and_drops_what_leaves() -> None:
