@@ -82,11 +82,18 @@ class ModelFile(models.Model):
     trigger_words = models.JSONField(
         default=list, blank=True, help_text="Words that wake it up in a prompt, as its file says."
     )
+    groups = models.ManyToManyField(
+        "auth.Group",
+        blank=True,
+        related_name="+",
+        help_text="Who may use it; without any group everybody may.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering = ["kind", "-is_default", "name"]
         verbose_name = "model"
+        permissions = [("use_all_models", "Can use every enabled model, whatever its groups")]
         constraints = [
             models.UniqueConstraint(fields=["kind", "name"], name="model_name_once_per_kind"),
             models.UniqueConstraint(fields=["source", "path"], name="model_path_once_per_source"),

@@ -7,7 +7,6 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, AuthorizationError, HttpError, ValidationError
-from ninja.security import django_auth
 
 from gallery.api import router as images_router
 from generation.api import (
@@ -21,6 +20,8 @@ from generation.api import (
 from models_hub.api import router as models_router
 from sdweb import __version__
 from sdweb.accounts.api import router as accounts_router
+from sdweb.accounts.authentication import session_only, signed_in
+from sdweb.accounts.models import ApiToken
 from sdweb.errors import PortalError, not_found
 
 api = NinjaAPI(
@@ -28,17 +29,19 @@ api = NinjaAPI(
     version=__version__,
     description="Submit generations, follow them, keep pictures. Errors: `{code, message, hint, fields}`.",
     urls_namespace="api",
-    auth=django_auth,
+    auth=session_only,
 )
+_generating = signed_in(write=ApiToken.Scope.GENERATE)
+_collecting = signed_in(write=ApiToken.Scope.GALLERY)
 api.add_router("", accounts_router)
-api.add_router("", options_router)
-api.add_router("", styles_router)
-api.add_router("/jobs", jobs_router)
-api.add_router("/prompts", prompts_router)
-api.add_router("/uploads", uploads_router)
-api.add_router("/images", images_router)
-api.add_router("/images", recipes_router)
-api.add_router("/models", models_router)
+api.add_router("", options_router, auth=_generating)
+api.add_router("", styles_router, auth=_generating)
+api.add_router("/jobs", jobs_router, auth=_generating)
+api.add_router("/prompts", prompts_router, auth=_generating)
+api.add_router("/uploads", uploads_router, auth=_generating)
+api.add_router("/images", images_router, auth=_collecting)
+api.add_router("/images", recipes_router, auth=_collecting)
+api.add_router("/models", models_router, auth=signed_in(write=ApiToken.Scope.MANAGE))
 
 
 def _answer(request: HttpRequest, error: PortalError) -> HttpResponse:

@@ -7,13 +7,28 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, StackedInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from sdweb.accounts.models import SiteSettings, User
+from sdweb.accounts.models import GroupLimits, Limits, SiteSettings, User, UserLimits
 from sdweb.accounts.selectors import site_settings
 
+LIMITS = tuple(field.name for field in Limits._meta.fields)
+NO_LIMIT = "Empty: nothing is said here. Zero: no limit."
+
 admin.site.unregister(Group)
+
+
+class UserLimitsInline(StackedInline):  # type: ignore[misc] # unfold has no type information
+    """What holds for this person, whatever their groups say."""
+
+    model = UserLimits
+
+
+class GroupLimitsInline(StackedInline):  # type: ignore[misc] # unfold has no type information
+    """What holds for the members."""
+
+    model = GroupLimits
 
 
 @admin.register(User)
@@ -32,18 +47,25 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg] # 
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     readonly_fields = ("last_login", "date_joined")
+    inlines = (UserLimitsInline,)
 
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold has no type information
-    """Groups of people who share rights."""
+    """Groups of people who share rights and limits."""
+
+    inlines = (GroupLimitsInline,)
 
 
 @admin.register(SiteSettings)
 class SiteSettingsAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no type information
     """The one row of settings that can change while the portal runs."""
 
-    fields = ("registration_open",)
+    fieldsets = (
+        ("Joining", {"fields": ("registration_open", "registration_domains")}),
+        ("Everybody's limits", {"fields": LIMITS, "description": NO_LIMIT}),
+        ("Cleaning up", {"fields": ("picture_days", "job_days", "audit_days")}),
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """There is one row, and it is already there."""

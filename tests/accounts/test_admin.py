@@ -21,7 +21,7 @@ def test_registration_is_closed_with_one_switch(admin_client: Client) -> None:
     assert registration_open()
     page = admin_client.get("/admin/accounts/sitesettings/")
     assert page.status_code == 302
-    admin_client.post(page["Location"], {})
+    admin_client.post(page["Location"], {"picture_days": 0, "job_days": 90, "audit_days": 365})
     assert not registration_open()
     assert SiteSettings.objects.count() == 1
 

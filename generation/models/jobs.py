@@ -1,5 +1,6 @@
 """The one table that says what is to be done, by whom, and how far it is."""
 
+import time
 from datetime import timedelta
 from typing import Final
 
@@ -8,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from generation.models.uploads import Upload
 from sdweb.ids import uuid7
 
 
@@ -26,73 +28,6 @@ ACTIVE_STATES: Final = (JobState.QUEUED, JobState.HELD, JobState.RUNNING)
 """Not finished: somebody waits for it."""
 FINISHED_STATES: Final = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 """Final: no transition leaves them, except that an administrator may requeue a failed or a cancelled job."""
-
-
-class SavedStyle(models.Model):
-    """A named piece of prompt: everybody's when it has no owner, which administrators enter, else its owner's
-    alone.
-    """
-
-    NAME_LENGTH: Final = 100
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.CASCADE,
-        related_name="styles",
-        null=True,
-        blank=True,
-        help_text="Empty: everybody may use it.",
-        db_index=False,  # style_name_once_per_owner begins with it
-    )
-    name = models.CharField(max_length=NAME_LENGTH)
-    prompt = models.TextField(
-        blank=True, help_text="{prompt} is where the prompt goes; without it the style follows the prompt."
-    )
-    negative_prompt = models.TextField(blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    class Meta:
-        ordering = ["name"]
-        verbose_name = "style"
-        constraints = [
-            models.UniqueConstraint(fields=["owner", "name"], name="style_name_once_per_owner"),
-            models.UniqueConstraint(
-                fields=["name"], condition=Q(owner=None), name="style_name_once_for_everybody"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Upload(models.Model):
-    """A picture that somebody sent in, checked and encoded anew, for jobs to begin with.
-
-    It stays until ``expires_at``, which every use puts off, and longer where an unfinished job needs it.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.CASCADE,
-        related_name="uploads",
-        db_index=False,  # upload_owner_content begins with it
-    )
-    sha256 = models.CharField(max_length=64, help_text="Of what was sent in, so that it is stored once.")
-    width = models.PositiveIntegerField(help_text="Pixels.")
-    height = models.PositiveIntegerField(help_text="Pixels.")
-    file_key = models.CharField(max_length=255, editable=False, help_text="The PNG's name in the storage.")
-    bytes = models.PositiveBigIntegerField(help_text="Size of the PNG.")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    expires_at = models.DateTimeField(db_index=True)
-
-    class Meta:
-        ordering = ["-id"]
-        indexes = [models.Index(fields=["owner", "sha256"], name="upload_owner_content")]
-
-    def __str__(self) -> str:
-        return f"{self.id} ({self.width} x {self.height})"
 
 
 class Job(models.Model):
@@ -137,6 +72,17 @@ class Job(models.Model):
     idempotency_key = models.CharField(max_length=200, blank=True)
     cost_tflop = models.FloatField(help_text="Predicted work, in 10^12 floating-point operations.")
 
+    turn = models.FloatField(
+        default=time.time,
+        editable=False,
+        help_text="Order among the owner's own waiting jobs, smallest first; moving a job exchanges turns.",
+    )
+    urgent_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When it was let past everybody else; of several the earliest is first.",
+    )
+
     attempt = models.PositiveIntegerField(default=0, help_text="How often a worker has begun with it.")
     lost_attempts = models.PositiveIntegerField(default=0, help_text="How often a worker was lost over it.")
     worker = models.CharField(max_length=120, blank=True, help_text="The process that runs it.")
@@ -147,7 +93,9 @@ class Job(models.Model):
     status = models.CharField(max_length=16, blank=True, help_text="What the engine does with it now.")
     error = models.JSONField(null=True, blank=True)
     timings = models.JSONField(
-        default=dict, blank=True, help_text="Seconds: queued, waited, loaded, denoised, decoded, stored."
+        default=dict,
+        blank=True,
+        help_text="Seconds: queued, waited, loaded, denoised, decoded, stored; device: of the GPU alone.",
     )
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -156,6 +104,11 @@ class Job(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [
+            ("view_all_jobs", "Can see everybody's queue"),
+            ("jump_queue", "Can put own jobs before everybody's"),
+            ("manage_queue", "Can manage everybody's jobs, pause the queue and drain workers"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=JobState.values), name="job_state_known"),
             models.CheckConstraint(
@@ -184,7 +137,11 @@ class Job(models.Model):
                 fields=["owner", "id"], name="job_owner_active", condition=Q(state__in=ACTIVE_STATES)
             ),
             # The queue: few rows, whatever the size of the table.
-            models.Index(fields=["owner", "id"], name="job_waiting", condition=Q(state=JobState.QUEUED)),
+            models.Index(
+                fields=["owner", "turn", "id"], name="job_waiting", condition=Q(state=JobState.QUEUED)
+            ),
+            # Retention, and a person's own "clear finished".
+            models.Index(fields=["finished_at"], name="job_finished", condition=Q(finished_at__isnull=False)),
             models.Index(fields=["lease_expires_at"], name="job_leases", condition=Q(state=JobState.RUNNING)),
             # What people were given lately, and how fast the machine is.
             models.Index(fields=["started_at"], name="job_started", condition=Q(started_at__isnull=False)),

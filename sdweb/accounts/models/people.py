@@ -24,22 +24,3 @@ class User(AbstractUser):
                 Lower("email"), name="accounts_user_email_unique", condition=~models.Q(email="")
             ),
         ]
-
-
-class SiteSettings(models.Model):
-    """What an administrator may change while the portal runs: one row, which the first reader creates."""
-
-    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    registration_open = models.BooleanField(
-        default=False, help_text="Whether people may create an account for themselves."
-    )
-
-    class Meta:
-        verbose_name = "site settings"
-        verbose_name_plural = "site settings"
-        constraints = [
-            models.CheckConstraint(condition=models.Q(id=1), name="accounts_sitesettings_single_row")
-        ]
-
-    def __str__(self) -> str:
-        return "Site settings"

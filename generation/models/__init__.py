@@ -1,0 +1,19 @@
+"""The tables of the generation app."""
+
+from generation.models.jobs import ACTIVE_STATES, FINISHED_STATES, Job, JobState
+from generation.models.styles import SavedStyle
+from generation.models.uploads import Upload
+from generation.models.use import GpuUse
+from generation.models.workers import QueueState, Worker
+
+__all__ = [
+    "ACTIVE_STATES",
+    "FINISHED_STATES",
+    "GpuUse",
+    "Job",
+    "JobState",
+    "QueueState",
+    "SavedStyle",
+    "Upload",
+    "Worker",
+]

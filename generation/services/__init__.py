@@ -1,0 +1,27 @@
+"""Everything that changes jobs.
+
+Each transition is one conditional UPDATE: one row, or somebody else was there first.
+"""
+
+from generation.services.claims import Claim, job_claim, job_fail, job_finish, job_give_back, job_heartbeat
+from generation.services.queueing import job_cancel, job_cancel_any, job_hold, job_release, job_requeue
+from generation.services.recovery import requeue_lost_jobs, ring_for_waiting_jobs
+from generation.services.submitting import Submitted, job_submit
+
+__all__ = [
+    "Claim",
+    "Submitted",
+    "job_cancel",
+    "job_cancel_any",
+    "job_claim",
+    "job_fail",
+    "job_finish",
+    "job_give_back",
+    "job_heartbeat",
+    "job_hold",
+    "job_release",
+    "job_requeue",
+    "job_submit",
+    "requeue_lost_jobs",
+    "ring_for_waiting_jobs",
+]

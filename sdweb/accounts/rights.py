@@ -1,0 +1,21 @@
+"""Who may do what beyond their own things: Django's permissions, given to groups."""
+
+from typing import Final
+
+from sdweb.accounts.models import User
+from sdweb.errors import PortalError
+
+SEE_ALL_JOBS: Final = "generation.view_all_jobs"
+JUMP_QUEUE: Final = "generation.jump_queue"
+MANAGE_QUEUE: Final = "generation.manage_queue"
+SEE_WORKERS: Final = "generation.view_worker"
+SEE_AUDIT: Final = "accounts.view_auditentry"
+USE_ALL_MODELS: Final = "models_hub.use_all_models"
+
+
+def require(user: User, right: str) -> None:
+    """Raises ``forbidden`` unless this person has the permission, of themselves or by a group."""
+    if not user.has_perm(right):
+        raise PortalError(
+            "forbidden", "You may not do this.", hint="An administrator can give you the right.", status=403
+        )
