@@ -6,6 +6,7 @@ from ninja import Router, Schema
 
 from sdweb import __version__
 from sdweb.accounts.models import User
+from sdweb.accounts.rights import rights_of
 from sdweb.accounts.selectors import registration_open
 
 router = Router(tags=["account"])
@@ -18,6 +19,13 @@ class UserOut(Schema):
     username: str
     email: str
     is_staff: bool
+    rights: list[str]
+    """Permissions beyond one's own things, such as `generation.manage_queue`."""
+
+    @staticmethod
+    def resolve_rights(user: User) -> list[str]:
+        """Of themselves and by groups."""
+        return rights_of(user)
 
 
 class MeOut(Schema):

@@ -11,6 +11,12 @@ MANAGE_QUEUE: Final = "generation.manage_queue"
 SEE_WORKERS: Final = "generation.view_worker"
 SEE_AUDIT: Final = "accounts.view_auditentry"
 USE_ALL_MODELS: Final = "models_hub.use_all_models"
+ALL: Final = (SEE_ALL_JOBS, JUMP_QUEUE, MANAGE_QUEUE, SEE_WORKERS, SEE_AUDIT, USE_ALL_MODELS)
+
+
+def rights_of(user: User) -> list[str]:
+    """Those of ``ALL`` that this person has, of themselves or by a group."""
+    return [right for right in ALL if user.has_perm(right)]
 
 
 def require(user: User, right: str) -> None:

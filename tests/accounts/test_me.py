@@ -1,9 +1,11 @@
 """Who is signed in."""
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from sdweb.accounts.models import SiteSettings, User
+from sdweb.accounts.rights import ALL, MANAGE_QUEUE, SEE_WORKERS
 
 pytestmark = pytest.mark.django_db
 
@@ -15,7 +17,20 @@ def test_tells_who_is_signed_in(alice: User, alice_client: Client) -> None:
         "username": "alice",
         "email": "alice@example.org",
         "is_staff": False,
+        "rights": [],
     }
+
+
+def test_tells_the_rights_that_a_group_gives(alice: User, alice_client: Client) -> None:
+    group = Group.objects.create(name="operators")
+    for codename in ("manage_queue", "view_worker", "delete_job"):
+        group.permissions.add(Permission.objects.get(codename=codename, content_type__app_label="generation"))
+    alice.groups.add(group)
+    assert alice_client.get("/api/v1/me").json()["user"]["rights"] == [MANAGE_QUEUE, SEE_WORKERS]
+
+
+def test_a_superuser_has_every_right(admin_client: Client) -> None:
+    assert admin_client.get("/api/v1/me").json()["user"]["rights"] == list(ALL)
 
 
 def test_answers_a_stranger_and_sets_the_csrf_cookie(anonymous_client: Client) -> None:

@@ -2056,6 +2056,8 @@ export interface components {
             id: number;
             /** Is Staff */
             is_staff: boolean;
+            /** Rights */
+            rights: string[];
             /** Username */
             username: string;
         };
