@@ -22,11 +22,6 @@ class UserOut(Schema):
     rights: list[str]
     """Permissions beyond one's own things, such as `generation.manage_queue`."""
 
-    @staticmethod
-    def resolve_rights(user: User) -> list[str]:
-        """Of themselves and by groups."""
-        return rights_of(user)
-
 
 class MeOut(Schema):
     """What a page needs before it shows anything."""
@@ -43,8 +38,18 @@ def me_get(request: HttpRequest) -> MeOut:
     """Answers strangers too, and sets the CSRF cookie."""
     user = request.user
     return MeOut(
-        user=UserOut.from_orm(user) if isinstance(user, User) else None,
+        user=_user_out(user) if isinstance(user, User) else None,
         registration_open=registration_open(),
         version=__version__,
         csrf_token=get_token(request),
+    )
+
+
+def _user_out(user: User) -> UserOut:
+    return UserOut(
+        id=user.pk,
+        username=user.username,
+        email=user.email,
+        is_staff=user.is_staff,
+        rights=rights_of(user),
     )
