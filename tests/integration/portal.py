@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -97,12 +97,22 @@ class Portal:
 
         return eventually(look, seconds=seconds, what=f"the restart of {service}") or 0
 
-    def flush_redis(self) -> None:
-        """``FLUSHALL`` on the portal's own Redis."""
+    @property
+    def redis_url(self) -> str:
+        """The portal's own Redis."""
         config = (self.data_dir / "redis/redis.conf").read_text()
         settings = dict(line.split(" ", 1) for line in config.splitlines())
-        with redis.Redis(port=int(settings["port"]), password=settings["requirepass"]) as client:
-            client.flushall()
+        return f"redis://:{settings['requirepass']}@127.0.0.1:{settings['port']}/0"
+
+    def flush_redis(self) -> None:
+        """``FLUSHALL`` on it, as soon as it answers."""
+
+        def flush() -> bool:
+            with redis.Redis.from_url(self.redis_url) as client, suppress(redis.ConnectionError):
+                return bool(client.flushall())
+            return False
+
+        eventually(flush, seconds=10, what="the flush")
 
     def wait_ready(self, *, seconds: float = START_SECONDS) -> None:
         """Until database, Redis, storage and a GPU worker answer."""
@@ -168,14 +178,21 @@ def portal_environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def portal_running(
-    folder: Path, *, models: Path, settings: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    models: Path,
+    settings: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
 ) -> Iterator[Portal]:
-    """A portal for the length of the block, ready to work. It is stopped in order, and has to stop well."""
+    """A portal for the length of the block, ready to work. It is stopped in order, and has to stop well.
+
+    ``settings`` go into its environment, ``arguments`` to ``./run``.
+    """
     port, data_dir, log_file = free_port(), folder / "data", folder / "portal.log"
     started = time.monotonic()
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            portal_command(port=port, data_dir=data_dir, models=models),
+            [*portal_command(port=port, data_dir=data_dir, models=models), *arguments],
             env=portal_environment(settings or {}),
             stdin=subprocess.DEVNULL,
             stdout=log,

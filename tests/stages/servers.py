@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sdweb.launcher.console import LaunchError
@@ -32,9 +33,34 @@ def redis_running(folder: Path) -> Iterator[str]:
         _stop(process)
 
 
+@dataclass
+class PostgresServer:
+    """A cluster of its own; ``url`` is the address of its empty database."""
+
+    url: str
+    _argv: list[str]
+    _ready: list[str]
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._process = _server(self._argv)
+        _wait(lambda: succeeds(self._ready), self._process, "PostgreSQL")
+
+    def stop(self) -> None:
+        """A fast shutdown, which does not wait for its clients."""
+        if self._process is not None:
+            _stop(self._process)
+
+    def restart(self) -> None:
+        """Its clients lose their connections, and nothing that was committed."""
+        self.stop()
+        self.start()
+
+
 @contextmanager
-def postgres_running(folder: Path) -> Iterator[str]:
-    """A PostgreSQL cluster of its own for the length of the block; gives the address of its empty database.
+def postgres_server(folder: Path) -> Iterator[PostgresServer]:
+    """A PostgreSQL cluster of its own for the length of the block.
 
     The server refuses to run as root: then it and its files belong to the user ``postgres``. Durability is
     switched off, as the cluster lives for one test run.
@@ -60,17 +86,27 @@ def postgres_running(folder: Path) -> Iterator[str]:
     if done.returncode != 0:
         raise LaunchError("The test database could not be made.", done.stderr[-2000:])
     relaxed = [f"-c{name}=off" for name in ("fsync", "synchronous_commit", "full_page_writes")]
-    server = [
+    argv = [
         *as_server, binaries / "postgres", "-D", data, "-k", cluster, "-h", "127.0.0.1", "-p", port, *relaxed,
         "-cmax_connections=200", "-clog_min_messages=fatal",
     ]  # fmt: skip
-    process = _server([str(part) for part in server])
+    server = PostgresServer(
+        url=f"postgres://sdweb:{password}@127.0.0.1:{port}/postgres",
+        _argv=[str(part) for part in argv],
+        _ready=[str(binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)],
+    )
     try:
-        ready: list[str | Path] = [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
-        _wait(lambda: succeeds(ready), process, "PostgreSQL")
-        yield f"postgres://sdweb:{password}@127.0.0.1:{port}/postgres"
+        server.start()
+        yield server
     finally:
-        _stop(process)
+        server.stop()
+
+
+@contextmanager
+def postgres_running(folder: Path) -> Iterator[str]:
+    """The same; gives its address."""
+    with postgres_server(folder) as server:
+        yield server.url
 
 
 def postgres_binaries() -> Path | None:
