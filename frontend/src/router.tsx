@@ -25,6 +25,16 @@ const galleryRoute = createRoute({
   component: lazyRouteComponent(() => import('./features/gallery/GalleryPage')),
 });
 
+const SettingsPage = lazyRouteComponent(() => import('./features/settings/SettingsPage'));
+
+const settingsRoute = createRoute({ getParentRoute: () => rootRoute, path: '/settings', component: SettingsPage });
+
+const settingsSectionRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/settings/$section',
+  component: SettingsPage,
+});
+
 const unknownRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '$',
@@ -35,7 +45,7 @@ const unknownRoute = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([generateRoute, galleryRoute, unknownRoute]),
+  routeTree: rootRoute.addChildren([generateRoute, galleryRoute, settingsRoute, settingsSectionRoute, unknownRoute]),
   history: createHashHistory(),
 });
 

@@ -1,14 +1,13 @@
 import { Menu, Text, UnstyledButton } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
 import { useQueryClient } from '@tanstack/react-query';
-import { IconKey, IconKeyboard, IconLogout, IconShieldLock } from '@tabler/icons-react';
+import { useNavigate } from '@tanstack/react-router';
+import { IconKeyboard, IconLogout, IconSettings, IconShieldLock } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
 
 import { queryKeys } from '../../api/client';
 import { serverUrl } from '../../lib/server';
 import { toastError } from '../../lib/toast';
 import { signOut } from '../auth/session';
-import { PasswordDialog } from './PasswordDialog';
 import { useSession } from './sessionContext';
 import classes from './AccountMenu.module.css';
 
@@ -18,7 +17,7 @@ export function AccountMenu({ onHelp }: { onHelp: () => void }) {
   const { t } = useTranslation();
   const { user, version } = useSession();
   const leave = useSignOut();
-  const [isPasswordOpen, passwordDialog] = useDisclosure(false);
+  const navigate = useNavigate();
   return (
     <>
       <Menu position="bottom-end" width={240}>
@@ -44,8 +43,8 @@ export function AccountMenu({ onHelp }: { onHelp: () => void }) {
               {t('account.admin')}
             </Menu.Item>
           )}
-          <Menu.Item leftSection={<IconKey {...ICON} />} onClick={passwordDialog.open}>
-            {t('account.changePassword')}
+          <Menu.Item leftSection={<IconSettings {...ICON} />} onClick={() => void navigate({ to: '/settings' })}>
+            {t('nav.settings')}
           </Menu.Item>
           <Menu.Item leftSection={<IconKeyboard {...ICON} />} onClick={onHelp}>
             {t('help.title')}
@@ -59,7 +58,6 @@ export function AccountMenu({ onHelp }: { onHelp: () => void }) {
           </Text>
         </Menu.Dropdown>
       </Menu>
-      <PasswordDialog opened={isPasswordOpen} onClose={passwordDialog.close} />
     </>
   );
 }

@@ -10,7 +10,7 @@ export function NavBar() {
   return (
     <nav className={classes.bar} aria-label={t('nav.label')}>
       {TABS.map(({ to, labelKey, icon: Icon }) => (
-        <Link key={to} to={to} className={classes.tab} activeOptions={{ exact: true, includeSearch: false }}>
+        <Link key={to} to={to} className={classes.tab} activeOptions={{ exact: to === '/', includeSearch: false }}>
           <span className={classes.icon}>
             <Icon size={22} stroke={1.75} aria-hidden />
           </span>

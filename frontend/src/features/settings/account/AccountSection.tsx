@@ -1,0 +1,5 @@
+import { AppearanceBlock } from './AppearanceBlock';
+
+export default function AccountSection() {
+  return <AppearanceBlock />;
+}

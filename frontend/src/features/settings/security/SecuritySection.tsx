@@ -1,0 +1,5 @@
+import { PasswordBlock } from './PasswordBlock';
+
+export default function SecuritySection() {
+  return <PasswordBlock />;
+}
