@@ -16,6 +16,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("_allauth/", include("allauth.headless.urls")),
+    # Where providers of single sign-on send people back: /accounts/oidc/<provider>/login/callback/
+    path("accounts/", include("allauth.urls")),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
 ]

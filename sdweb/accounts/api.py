@@ -1,13 +1,15 @@
 """``GET /me``: who is asking."""
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from ninja import Router, Schema
 
 from sdweb import __version__
+from sdweb.accounts.adapter import passkeys_possible
 from sdweb.accounts.models import User
 from sdweb.accounts.rights import rights_of
-from sdweb.accounts.selectors import registration_open
+from sdweb.accounts.selectors import registration_open, second_factor_missing
 
 router = Router(tags=["account"])
 
@@ -28,6 +30,14 @@ class MeOut(Schema):
 
     user: UserOut | None
     registration_open: bool
+    password_reset: bool
+    """Whether a forgotten password can be replaced by mail."""
+    sso_only: bool
+    """Whether nobody signs in or up with a password."""
+    passkeys: bool
+    """Whether browsers can make passkeys at this address: they want a name, and TLS or localhost."""
+    second_factor_required: bool
+    """This person can do nothing else before they have set up a second factor."""
     version: str
     csrf_token: str
     """To be sent as ``X-CSRFToken`` with every write."""
@@ -39,7 +49,11 @@ def me_get(request: HttpRequest) -> MeOut:
     user = request.user
     return MeOut(
         user=_user_out(user) if isinstance(user, User) else None,
-        registration_open=registration_open(),
+        registration_open=registration_open() and not settings.SSO_ONLY,
+        password_reset=settings.EMAIL_CONFIGURED and not settings.SSO_ONLY,
+        sso_only=settings.SSO_ONLY,
+        passkeys=passkeys_possible(request),
+        second_factor_required=isinstance(user, User) and second_factor_missing(user),
         version=__version__,
         csrf_token=get_token(request),
     )

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sdweb.settings.database import database_config
 from sdweb.settings.env import ROOT, environment_load
+from sdweb.settings.mail import mail_config
 from sdweb.settings.network import allowed_hosts, trusted_origins
 from sdweb.static import add_cache_headers
 
@@ -64,6 +65,10 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.headless",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "servestatic",
     "sdweb",
     "sdweb.accounts",
@@ -83,6 +88,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "sdweb.urls"
@@ -186,10 +192,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+REQUIRE_2FA = ENV.require_2fa
+SSO_ONLY = ENV.sso_only
 ACCOUNT_ADAPTER = "sdweb.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"  # an installation without a mail server must work
+ACCOUNT_EMAIL_VERIFICATION = ENV.email_verification
 ACCOUNT_USERNAME_MIN_LENGTH = 2
 ACCOUNT_SESSION_REMEMBER = True
 HEADLESS_ONLY = True
@@ -199,8 +207,20 @@ HEADLESS_FRONTEND_URLS = {
     "account_reset_password": f"{PUBLIC_URL}/#/reset-password",
     "account_reset_password_from_key": f"{PUBLIC_URL}/#/reset-password/{{key}}",
     "account_confirm_email": f"{PUBLIC_URL}/#/confirm-email/{{key}}",
+    "socialaccount_login_error": f"{PUBLIC_URL}/#/sign-in",
 }
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+MFA_ADAPTER = "sdweb.accounts.adapter.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Stable Diffusion portal"
+MFA_TOTP_TOLERANCE = 1  # a clock that is half a minute off must do
+# Addresses are unverified where there is no mail server, and a second factor is wanted there too.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+USERSESSIONS_TRACK_ACTIVITY = True
+SOCIALACCOUNT_STORE_TOKENS = False  # nothing is asked of the provider after the sign-on
+EMAIL_CONFIGURED = ENV.email_url is not None
+globals().update(mail_config(ENV.email_url.get_secret_value() if ENV.email_url else ""))
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.email_from
 LOGIN_URL = "/#/sign-in"
 LOGIN_REDIRECT_URL = "/"
 SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
@@ -210,6 +230,7 @@ SESSION_SAVE_EVERY_REQUEST = False  # a GET writes nothing
 ALLOWED_HOSTS = allowed_hosts(ENV)
 CSRF_TRUSTED_ORIGINS = trusted_origins(ENV)
 CORS_ALLOWED_ORIGINS = trusted_origins(ENV)
+TRUSTED_PROXIES = ENV.trusted_proxies
 CORS_ALLOW_CREDENTIALS = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

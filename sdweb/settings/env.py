@@ -12,9 +12,12 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from sdweb.settings.mail import mail_config
+from sdweb.settings.proxies import Networks, proxies_parse
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 """The repository."""
@@ -24,6 +27,7 @@ SECRETS: Final = {
     "database_url": "SDWEB_DATABASE_URL",
     "redis_url": "SDWEB_REDIS_URL",
     "admin_password": "SDWEB_ADMIN_PASSWORD",
+    "email_url": "SDWEB_EMAIL_URL",
 }
 """Fields whose variable may be given as a file, by ``<VARIABLE>_FILE``."""
 
@@ -47,6 +51,12 @@ def _split(value: object) -> object:
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A comma-separated list."""
+
+
+def _mail_checked(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        mail_config(value.get_secret_value())
+    return value
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -91,6 +101,8 @@ class Environment(BaseSettings):
     allowed_hosts: Names = ()
     allowed_origins: Names = ()
     """Other origins whose pages may call the API and open the WebSocket, scheme included."""
+    trusted_proxies: Annotated[int | Networks, NoDecode, BeforeValidator(proxies_parse)] = 0
+    """How many proxies stand before the portal, or their networks: they are believed about the client."""
     frontend_dist: Path = Path("frontend/dist")
 
     secret_key: SecretStr | None = Field(None, validation_alias="SECRET_KEY")
@@ -104,6 +116,13 @@ class Environment(BaseSettings):
     admin_email: str = ""
     registration_open: bool = False
     """Only the first start reads it: afterwards an administrator turns the switch."""
+
+    email_url: Annotated[SecretStr | None, AfterValidator(_mail_checked)] = None
+    """The mail server; without it mails are written to the log."""
+    email_from: str = "Stable Diffusion portal <noreply@localhost>"
+    email_verification: Literal["none", "optional", "mandatory"] = "none"
+    require_2fa: Literal["none", "staff", "all"] = "none"
+    sso_only: bool = False
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     preset: Literal["fast", "balanced", "low_memory"] = "balanced"

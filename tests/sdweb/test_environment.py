@@ -2,6 +2,7 @@
 
 import os
 import stat
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sdweb.settings.env import (
     environment_load,
     unknown_variables,
 )
+from sdweb.settings.mail import mail_config
 from sdweb.settings.network import allowed_hosts, trusted_origins
 
 
@@ -41,6 +43,12 @@ def test_everything_has_a_default() -> None:
         ("SDWEB_WORKER_SLOTS", "0"),
         ("SDWEB_REGISTRATION_OPEN", "perhaps"),
         ("SDWEB_LEASE_SECONDS", "nan"),
+        ("SDWEB_TRUSTED_PROXIES", "11"),
+        ("SDWEB_TRUSTED_PROXIES", "proxy.example.org"),
+        ("SDWEB_EMAIL_URL", "http://mail.example.org"),
+        ("SDWEB_EMAIL_URL", "smtp://mail.example.org?ssl=1"),
+        ("SDWEB_EMAIL_VERIFICATION", "maybe"),
+        ("SDWEB_REQUIRE_2FA", "admins"),
     ],
 )
 def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -71,11 +79,11 @@ class TestSecrets:
     def test_from_a_file(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, field: str, variable: str
     ) -> None:
+        content = {"email_url": "smtp://from.the.file"}.get(field, "from the file, long enough for a key")
         file = tmp_path / "secret"
-        file.write_text("from the file, long enough for a key\n", encoding="utf-8")
+        file.write_text(f"{content}\n", encoding="utf-8")
         monkeypatch.setenv(f"{variable}_FILE", str(file))
-        value = getattr(environment_load(), field)
-        assert value.get_secret_value() == "from the file, long enough for a key"
+        assert getattr(environment_load(), field).get_secret_value() == content
 
     def test_the_variable_itself_wins(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (tmp_path / "secret").write_text("file", encoding="utf-8")
@@ -164,3 +172,35 @@ class TestNetwork:
 
     def test_opened_to_the_network_it_knows_its_own_names(self) -> None:
         assert len(allowed_hosts(Environment(host="0.0.0.0"))) > 3  # noqa: S104
+
+
+class TestMail:
+    def test_over_tls_with_a_name_and_a_password(self) -> None:
+        mail = mail_config("smtp://portal%40example.org:se%3Acret@mail.example.org?tls=true")
+        assert mail["EMAIL_HOST"] == "mail.example.org"
+        assert (mail["EMAIL_PORT"], mail["EMAIL_USE_TLS"], mail["EMAIL_USE_SSL"]) == (587, True, False)
+        assert (mail["EMAIL_HOST_USER"], mail["EMAIL_HOST_PASSWORD"]) == ("portal@example.org", "se:cret")
+
+    @pytest.mark.parametrize(
+        ("url", "port", "ssl"),
+        [("smtps://mail", 465, True), ("smtp://mail", 25, False), ("smtp://mail:2525", 2525, False)],
+    )
+    def test_ports(self, url: str, port: int, ssl: bool) -> None:
+        mail = mail_config(url)
+        assert (mail["EMAIL_PORT"], mail["EMAIL_USE_SSL"], mail["EMAIL_USE_TLS"]) == (port, ssl, False)
+
+    def test_without_a_server_they_are_logged(self) -> None:
+        assert mail_config("") == {"EMAIL_BACKEND": "sdweb.accounts.mails.LogBackend"}
+
+
+@pytest.mark.parametrize(
+    ("value", "parsed"),
+    [
+        ("", 0),
+        ("2", 2),
+        ("10.0.0.0/8, ::1", (ip_network("10.0.0.0/8"), ip_network("::1/128"))),
+    ],
+)
+def test_trusted_proxies(monkeypatch: pytest.MonkeyPatch, value: str, parsed: object) -> None:
+    monkeypatch.setenv("SDWEB_TRUSTED_PROXIES", value)
+    assert environment_load().trusted_proxies == parsed

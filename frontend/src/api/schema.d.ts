@@ -1404,8 +1404,16 @@ export interface components {
         MeOut: {
             /** Csrf Token */
             csrf_token: string;
+            /** Passkeys */
+            passkeys: boolean;
+            /** Password Reset */
+            password_reset: boolean;
             /** Registration Open */
             registration_open: boolean;
+            /** Second Factor Required */
+            second_factor_required: boolean;
+            /** Sso Only */
+            sso_only: boolean;
             user: components["schemas"]["UserOut"] | null;
             /** Version */
             version: string;
