@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Sum
 
 from gallery.models import Image
 from sdweb.accounts.models import User
@@ -28,6 +28,15 @@ class GalleryPage:
     limit: int
     total: int
     has_next: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """How much of the storage somebody takes."""
+
+    count: int
+    bytes: int
+    """Of the PNG files."""
 
 
 def image_list(
@@ -59,6 +68,12 @@ def image_get(*, user: User, image_id: uuid.UUID) -> Image:
     if found is None:
         raise not_found("This picture")
     return found
+
+
+def images_kept(*, user: User) -> Kept:
+    """Everything that this person has, the trash and control maps included."""
+    found = Image.objects.filter(owner=user).aggregate(count=Count("pk"), bytes=Sum("bytes", default=0))
+    return Kept(count=found["count"], bytes=found["bytes"])
 
 
 def images_of_job(job_id: uuid.UUID) -> QuerySet[Image]:

@@ -15,6 +15,7 @@ from generation import announcements, scheduling, selectors
 from generation.batching import batch_key
 from generation.doorbell import after_commit
 from generation.models import Job, JobState
+from generation.services.charging import device_seconds, job_charge
 from generation.services.endings import back_to_queue, fail
 from sdweb.errors import PortalError
 
@@ -150,6 +151,7 @@ def _finish(claim: Claim, stored: Sequence[StoredImage], timings: dict[str, floa
     if not done:
         return False
     images_create(owner_id=job.owner_id, job_id=job.pk, task=job.task, stored=stored)
+    job_charge(claim, seconds=device_seconds(timings))
     after_commit(announcements.job_done, job.pk)
     after_commit(announcements.queue_moved)
     return True

@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from typing import Final
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from generation import announcements
 from generation.doorbell import after_commit, ring
+from generation.limits import demand_of, require_allowed
 from generation.models import Job
 from generation.orders import Order, order_prepare
 from generation.schemas import GenerateIn
 from generation.uploads import uploads_discard, uploads_keep
 from sdweb.accounts.models import User
+from sdweb.accounts.policies import person_lock
 from sdweb.errors import PortalError
 
 MAX_KEY_LENGTH: Final = 200
@@ -30,7 +32,7 @@ def job_submit(*, user: User, request: GenerateIn, idempotency_key: str = "", or
     wherever.
 
     ``origin`` is the channel of a socket that tells its client by itself. Raises ``PortalError``, see
-    ``order_prepare`` and ``uploads_keep``; then nothing is stored.
+    ``order_prepare``, ``require_allowed`` and ``uploads_keep``; then nothing is stored.
     """
     key = _checked_key(idempotency_key)
     if earlier := _submitted_before(user, key):
@@ -44,20 +46,18 @@ def job_submit(*, user: User, request: GenerateIn, idempotency_key: str = "", or
         idempotency_key=key,
         cost_tflop=order.cost_tflop,
     )
-    try:
-        _job_store(job, order, origin=origin)
-    except IntegrityError:
-        # Two requests with one key at the same moment: the constraint let one of them in.
-        if earlier := _submitted_before(user, key):
-            return earlier
-        raise
-    return Submitted(job=job, created=True)
+    return _job_store(job, order, origin=origin)
 
 
-def _job_store(job: Job, order: Order, *, origin: str) -> None:
-    """The job and its pictures, or nothing."""
+def _job_store(job: Job, order: Order, *, origin: str) -> Submitted:
+    """The job and its pictures, or nothing; or the job that another request with the key has just made."""
     try:
         with transaction.atomic():
+            # One submission of a person at a time: what the next one counts includes this one.
+            person_lock(job.owner)
+            if earlier := _submitted_before(job.owner, job.idempotency_key):
+                return earlier
+            require_allowed(user=job.owner, demand=demand_of(order.params, cost_tflop=order.cost_tflop))
             inputs = uploads_keep(user=job.owner, pictures=order.pictures)
             job.save(force_insert=True)
             job.inputs.set(inputs)
@@ -66,6 +66,7 @@ def _job_store(job: Job, order: Order, *, origin: str) -> None:
     except BaseException:
         uploads_discard(order.pictures)
         raise
+    return Submitted(job=job, created=True)
 
 
 def _checked_key(key: str) -> str:

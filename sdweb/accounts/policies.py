@@ -31,6 +31,15 @@ COUNTED: Final = tuple(
 """Limits that are numbers of something, where zero says that there is none."""
 
 
+def person_lock(user: User) -> None:
+    """Let others that ask for the same wait until the caller's transaction ends: what is counted and
+    compared with a limit in between stays as it was counted.
+
+    On PostgreSQL it locks the row, and leaves foreign keys to it alone; SQLite has one writer at a time.
+    """
+    list(User.objects.select_for_update(no_key=True).filter(pk=user.pk).values_list("pk"))
+
+
 def limits_of(user: User) -> EffectiveLimits:
     """What holds for this person now."""
     return limits_of_all([user.pk])[user.pk]
