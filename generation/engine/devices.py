@@ -2,12 +2,13 @@
 
 import gc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, TypeVar
 
 import torch
 
 from generation.engine.errors import EngineError
-from generation.engine.spec import Device, Precision
+from generation.engine.spec import Device, DeviceFacts, Precision
 
 T = TypeVar("T")
 
@@ -39,6 +40,39 @@ def dtype_resolve(precision: Precision, device: torch.device) -> torch.dtype:
         return torch.float32
     # bf16 has the range of fp32, so that no VAE overflows to black pictures; older cards only emulate it.
     return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
+
+
+def device_facts(device: torch.device) -> DeviceFacts:
+    """What the device is and how much of its memory is taken. For any thread."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        label = f"cuda:{device.index if device.index is not None else torch.cuda.current_device()}"
+        name = torch.cuda.get_device_name(device)
+        return DeviceFacts(device=label, name=name, memory_total=total, memory_used=total - free)
+    total, available = _ram("MemTotal"), _ram("MemAvailable")
+    used = max(0, total - available)
+    return DeviceFacts(
+        device=str(device),
+        name=_facts_file("/proc/cpuinfo").get("model name", ""),
+        memory_total=total,
+        memory_used=used,
+    )
+
+
+def _ram(name: str) -> int:
+    """Bytes, from lines such as ``MemTotal: 16384 kB``; 0 where the system has no such file."""
+    amount = _facts_file("/proc/meminfo").get(name, "").split(" ")[0]
+    return int(amount) * 1024 if amount.isdigit() else 0
+
+
+def _facts_file(path: str) -> dict[str, str]:
+    """``name: value`` lines; the last of equal names. Empty where there is no such file."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in lines)
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def is_out_of_memory(error: BaseException) -> bool:

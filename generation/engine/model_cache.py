@@ -82,6 +82,8 @@ class ModelCache:
         self._put = place or (lambda model: model.to(device))
         self._entries: ByteLru[str, Resident] = ByteLru(limit)
         self._labels: dict[str, str] = {}
+        self._checkpoints: set[str] = set()
+        """The keys of checkpoints, loaded or not."""
         self._leases: Counter[str] = Counter()
         self._pending: dict[str, Future[Resident]] = {}
         self._failures: dict[str, EngineError] = {}
@@ -89,6 +91,8 @@ class ModelCache:
         self._lock = threading.Lock()
         self.loads = 0
         """Models read from disk so far."""
+        self.checkpoint_loads = 0
+        """Checkpoints among them."""
 
     def acquire(self, key: str, ref: ModelRef, kind: ModelKind[Any] = CHECKPOINT) -> None:
         """Hold the model until ``release``, and begin to load it when it is not there. ``key`` is
@@ -97,6 +101,8 @@ class ModelCache:
         self._leases[key] += 1
         if key not in self._entries and key not in self._pending:
             self._labels[key] = ref.digest or str(ref.path)
+            if kind is CHECKPOINT:
+                self._checkpoints.add(key)
             self._failures.pop(key, None)
             future = self._pending[key] = self._reader.submit(kind.load, ref.path, self._dtype)
             future.add_done_callback(lambda _: self._loaded())
@@ -134,6 +140,7 @@ class ModelCache:
             try:
                 self._place(key, future.result())
                 self.loads += 1
+                self.checkpoint_loads += key in self._checkpoints
             except Exception as error:
                 logger.warning("Model %s was not loaded: %s", self._labels[key], error)
                 if key in self._leases:
@@ -157,6 +164,11 @@ class ModelCache:
         """Digests (or paths) of the loaded models, most recently used last. For any thread."""
         with self._lock:
             return tuple(self._labels[key] for key in self._entries)
+
+    def resident_checkpoints(self) -> tuple[str, ...]:
+        """Those of ``resident`` that are checkpoints. For any thread."""
+        with self._lock:
+            return tuple(self._labels[key] for key in self._entries if key in self._checkpoints)
 
     def close(self) -> None:
         """Forget everything; a load that is under way ends by itself."""

@@ -15,6 +15,7 @@ from generation.engine.preview import Painter, preview_jpeg
 from generation.engine.rows import Row
 from generation.engine.slices import Portion
 from generation.engine.spec import (
+    DeviceUse,
     GenerationResult,
     Predicate,
     Progress,
@@ -41,6 +42,8 @@ class Run:
     on_progress: ProgressCallback | None
     is_cancelled: Predicate | None
     wants_preview: Predicate | None
+    use: DeviceUse = field(default_factory=DeviceUse)
+    """What it has taken of the device."""
     script: "Script | None" = None
     """What is done for the request; None before it has begun."""
     want: "Want | None" = None
@@ -130,6 +133,7 @@ class Run:
                 loaded=loaded - started,
                 denoised=denoised - loaded,
                 decoded=now - denoised,
+                device=self.use.seconds,
             ),
         )
         self._let_go()

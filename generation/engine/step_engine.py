@@ -16,14 +16,17 @@ from typing import Final
 import torch
 
 from generation.engine.conditioning import Conditioner
-from generation.engine.devices import device_resolve, dtype_resolve
+from generation.engine.devices import device_facts, device_resolve, dtype_resolve
 from generation.engine.errors import EngineError
+from generation.engine.metering import meter_for
 from generation.engine.model_cache import ModelCache
 from generation.engine.placement import Placement
 from generation.engine.rows import BUCKETS
 from generation.engine.run import Run
 from generation.engine.scripts import Desk, Want, script_for
 from generation.engine.spec import (
+    DeviceFacts,
+    DeviceUse,
     EngineConfig,
     EngineStats,
     GenerationResult,
@@ -64,12 +67,14 @@ class StepEngine:
         on_progress: ProgressCallback | None = None,
         is_cancelled: Predicate | None = None,
         wants_preview: Predicate | None = None,
+        use: DeviceUse | None = None,
     ) -> "Future[GenerationResult]":
         """Take the request in and return at once.
 
         The callbacks run on the device thread and must return at once; ``is_cancelled`` is asked before
         every tick, ``wants_preview`` whenever a preview is due (without it there are none). The future
-        raises ``GenerationCancelled`` or ``EngineError``; it cannot be cancelled itself.
+        raises ``GenerationCancelled`` or ``EngineError``; it cannot be cancelled itself. What the request
+        takes of the device is added to ``use`` as it goes on.
         """
         future: Future[GenerationResult] = Future()
         future.set_running_or_notify_cancel()
@@ -79,6 +84,7 @@ class StepEngine:
             on_progress=on_progress,
             is_cancelled=is_cancelled,
             wants_preview=wants_preview,
+            use=use or DeviceUse(),
         )
         with self._wake:
             if self._closing:
@@ -101,7 +107,15 @@ class StepEngine:
             rows_denoised=floor.ticker.rows_denoised,
             loads=floor.cache.loads,
             resident=floor.cache.resident(),
+            checkpoint_loads=floor.cache.checkpoint_loads,
+            checkpoints=floor.cache.resident_checkpoints(),
+            tick_ms=floor.meter.tick_ms,
+            device_seconds=floor.meter.seconds,
         )
+
+    def device_facts(self) -> DeviceFacts:
+        """The device and its memory, as they are now."""
+        return device_facts(self._device)
 
     def resident(self) -> tuple[str, ...]:
         """Digests (or paths, where no digest is known) of the loaded models, most recently used last."""
@@ -176,7 +190,8 @@ class _Floor:
             loaded=nudge,
             place=placement.place,
         )
-        self.ticker = Ticker(config, self.cache, placement)
+        self.meter = meter_for(device)
+        self.ticker = Ticker(config, self.cache, placement, self.meter)
         self.runs: list[Run] = []
         self._conditioner = Conditioner()
         self._desks: dict[Run, Desk] = {}
@@ -215,8 +230,10 @@ class _Floor:
         with run.guarded(_DOING.get(run.want, "starting")):
             if run.script is None:
                 run.script = script_for(self._desk(run), run.request)
-            outcome = run.advance()
+            with self.meter.measured((run.use,)):
+                outcome = run.advance()
             if outcome is not None and not run.ended:
+                self.meter.settle(wait=True)  # its own pictures are on the CPU: there is nothing to wait for
                 run.succeed(outcome, device=str(self.device), dtype=str(self.dtype).removeprefix("torch."))
 
     def _desk(self, run: Run) -> Desk:

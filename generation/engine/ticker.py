@@ -7,6 +7,7 @@ import torch
 
 from generation.engine.denoiser import Prediction, predict
 from generation.engine.devices import is_out_of_memory, memory_retry
+from generation.engine.metering import Meter
 from generation.engine.model_cache import ModelCache
 from generation.engine.placement import Placement
 from generation.engine.rows import BUCKETS, BatchKey, Row, bucket_for, choose
@@ -19,8 +20,9 @@ logger = logging.getLogger(__name__)
 class Ticker:
     """Gives every group of rows its turn. Belongs to the device thread."""
 
-    def __init__(self, config: EngineConfig, cache: ModelCache, placement: Placement) -> None:
+    def __init__(self, config: EngineConfig, cache: ModelCache, placement: Placement, meter: Meter) -> None:
         self._config = config
+        self._meter = meter
         self._placement = placement
         self._cache = cache
         self._most = min(config.max_rows, BUCKETS[-1])
@@ -45,7 +47,8 @@ class Ticker:
         key = min(groups, key=lambda key: self._turns.get(key, -1))
         self._turns[key] = self.ticks
         chosen = choose(groups[key], min(self._most, self._room(key)))
-        self._denoise(key, {row: owners[row] for row in chosen})
+        with self._meter.measured([owners[row].use for row in chosen], tick=True):
+            self._denoise(key, {row: owners[row] for row in chosen})
         return True
 
     def _denoise(self, key: BatchKey, owners: dict[Row, Run]) -> None:

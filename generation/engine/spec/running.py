@@ -42,6 +42,20 @@ class Timings:
     denoised: float = 0.0
     decoded: float = 0.0
     """From the last denoiser call of the first pass to the end."""
+    device: float = 0.0
+    """The device at work for it: its share of the calls that it took part in, and what was done for it alone.
+    Reading and placing models is nobody's.
+    """
+
+
+@dataclass(slots=True)
+class DeviceUse:
+    """What a request has taken of the device so far: also that of one which never comes to a result.
+
+    The device's thread writes it, any thread may read it.
+    """
+
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +125,30 @@ class EngineStats:
     rows_denoised: int
     """Sum over ticks of the rows that took part, padding not counted."""
     loads: int
+    """Models of every kind read from disk."""
     resident: tuple[str, ...]
     """Digests (or paths, where no digest is known) of the loaded models, most recently used last."""
+    checkpoint_loads: int = 0
+    checkpoints: tuple[str, ...] = ()
+    """Those of ``resident`` that are checkpoints."""
+    tick_ms: float = 0.0
+    """Mean of the last ticks, in milliseconds."""
+    device_seconds: float = 0.0
+    """The device at work for requests, all together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFacts:
+    """A device as it is now."""
+
+    device: str
+    """As PyTorch calls it: `cpu`, `cuda:0`."""
+    name: str
+    """As its maker calls it; empty where the machine does not say."""
+    memory_total: int
+    """Bytes: of the GPU, or the machine's RAM; 0 where that is not known."""
+    memory_used: int
+    """Bytes, by whomever."""
 
 
 ProgressCallback = Callable[[Progress], None]
