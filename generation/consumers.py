@@ -24,11 +24,18 @@ from generation.schemas import invalid_input
 from generation.slots import NewestWins
 from sdweb.accounts.models import User
 from sdweb.errors import PortalError
+from sdweb.ratelimit.clients import client_name
+from sdweb.ratelimit.limiter import limiter
+from sdweb.ratelimit.refusals import seconds_to_wait, too_many_requests
+from sdweb.ratelimit.window import Verdict
 
 logger = logging.getLogger(__name__)
 
 CLOSE_NOT_SIGNED_IN: Final = 4401
 CLOSE_TOO_SLOW: Final = 4408
+CLOSE_TOO_MANY: Final = 4429
+MAX_REFUSED: Final = 100
+"""Messages refused one after another for being too many; who goes on after that does not listen."""
 MAX_WAITING: Final = 500
 """Messages that may wait for a slow client; one that is slower gets a snapshot when it comes back."""
 FOLLOW_SECONDS: Final = 10.0
@@ -58,6 +65,7 @@ class PortalConsumer(AsyncConsumer):
         self._tasks: list[asyncio.Task[None]] = []
         self._asides: set[asyncio.Task[None]] = set()
         self._binary_previews = self._image_links = False
+        self._refused = 0
 
     # --- What Channels calls --------------------------------------------------------------------------------
 
@@ -69,6 +77,11 @@ class PortalConsumer(AsyncConsumer):
             refusal = PortalError("not_signed_in", "Sign in first.", status=401)
             await self._send_json(events.error_message(refusal))
             await self.send({"type": "websocket.close", "code": CLOSE_NOT_SIGNED_IN})
+            return
+        verdict = await self._take()
+        if verdict and not verdict.allowed:
+            await self._send_json(_refusal(verdict))
+            await self.send({"type": "websocket.close", "code": CLOSE_TOO_MANY})
             return
         query = parse_qs(self.scope.get("query_string", b"").decode("latin1"))
         self._binary_previews = query.get("previews") == ["binary"]
@@ -82,10 +95,19 @@ class PortalConsumer(AsyncConsumer):
         """One frame, its answers; whatever is wrong with it, one ``error`` and the connection stays."""
         if not self._tasks:
             return
+        verdict = await self._take()
+        refused = verdict is not None and not verdict.allowed
+        self._refused = self._refused + 1 if refused else 0
+        if self._refused > MAX_REFUSED:
+            await self.send({"type": "websocket.close", "code": CLOSE_TOO_MANY})
+            return
         try:
             incoming = _parse(message)
         except PortalError as error:
             self._put(events.error_message(error))
+            return
+        if verdict is not None and refused:
+            self._put(_refusal(verdict, incoming))
             return
         if incoming.action not in actions.SLOW:
             await self._answer(incoming)
@@ -98,6 +120,11 @@ class PortalConsumer(AsyncConsumer):
                 "too_many_requests", "Your last questions are not answered yet.", hint="Wait a moment."
             )
             self._put(events.error_message(refusal, action=incoming.action, request_id=incoming.request_id))
+
+    async def _take(self) -> Verdict | None:
+        """Count a message. On a thread of its own: Redis may be slow, and the others share one."""
+        name = client_name(cast("User", self.scope["user"]).pk, None)
+        return await database_sync_to_async(limiter().take, thread_sensitive=False)(name)
 
     async def _answer(self, incoming: actions.Incoming) -> None:
         action, request_id = incoming.action, incoming.request_id
@@ -198,6 +225,13 @@ class PortalConsumer(AsyncConsumer):
                 raise
             except Exception:  # the database is away for a moment: look again later
                 logger.warning("A socket could not compare itself with the database.", exc_info=True)
+
+
+def _refusal(verdict: Verdict, incoming: actions.Incoming | None = None) -> events.ErrorMessage:
+    error = too_many_requests(verdict.wait)
+    action, request_id = (incoming.action, incoming.request_id) if incoming else ("", None)
+    message = events.error_message(error, action=action, request_id=request_id)
+    return {**message, "retry_after": seconds_to_wait(verdict.wait)}
 
 
 def _parse(message: dict[str, Any]) -> actions.Incoming:

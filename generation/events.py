@@ -55,6 +55,7 @@ class ErrorMessage(TypedDict):
     job_id: NotRequired[str]
     action: NotRequired[str]
     request_id: NotRequired[str | int]
+    retry_after: NotRequired[int]
 
 
 class ModelsMessage(TypedDict):

@@ -7,7 +7,14 @@ import tempfile
 
 _data_dir = tempfile.mkdtemp(prefix="sdweb-tests-")
 atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
-_given = {"SDWEB_PROFILE": "test", "SDWEB_DATA_DIR": _data_dir, "SDWEB_REGISTRATION_OPEN": "true"}
+_given = {
+    "SDWEB_PROFILE": "test",
+    "SDWEB_DATA_DIR": _data_dir,
+    "SDWEB_REGISTRATION_OPEN": "true",
+    # Tests ask faster than any person; those of the limits set them.
+    "SDWEB_RATE_LIMIT": "0",
+    "SDWEB_PICTURE_RATE_LIMIT": "0",
+}
 _before = {name: os.environ.get(name) for name in _given}
 os.environ.update(_given)
 

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from sdweb.ratelimit.rates import Rate, rate_read
 from sdweb.settings.mail import mail_config
 from sdweb.settings.proxies import Networks, proxies_parse
 
@@ -57,6 +58,14 @@ def _mail_checked(value: SecretStr | None) -> SecretStr | None:
     if value is not None:
         mail_config(value.get_secret_value())
     return value
+
+
+def _rate(value: object) -> object:
+    return rate_read(value) if isinstance(value, str) else value
+
+
+RateText = Annotated[Rate, NoDecode, BeforeValidator(_rate)]
+"""``requests/seconds``."""
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -104,6 +113,10 @@ class Environment(BaseSettings):
     trusted_proxies: Annotated[int | Networks, NoDecode, BeforeValidator(proxies_parse)] = 0
     """How many proxies stand before the portal, or their networks: they are believed about the client."""
     frontend_dist: Path = Path("frontend/dist")
+    rate_limit: RateText = Rate(100, 60)
+    """Of one client, by HTTP and by the WebSocket together."""
+    picture_rate_limit: RateText = Rate(1200, 60)
+    """The same for files of the gallery."""
 
     secret_key: SecretStr | None = Field(None, validation_alias="SECRET_KEY")
     data_dir: Path = Path("data")

@@ -172,6 +172,8 @@ def portal_environment(settings: Mapping[str, str]) -> dict[str, str]:
         "SDWEB_LEASE_SECONDS": "8",
         "SDWEB_HEARTBEAT_SECONDS": "0.5",
         "SDWEB_RECOVERY_SECONDS": "1",
+        # Tests wait by looking and look often; those of the limit itself set it.
+        "SDWEB_RATE_LIMIT": "100000/60",
         **settings,
     }
 

@@ -1,0 +1,1 @@
+"""How many requests one client may send: the same budget for HTTP and the WebSocket (docs/security.md)."""
