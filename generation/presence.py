@@ -1,34 +1,42 @@
-"""Who is there: GPU workers that are up, and people who are watching. Kept in the cache, so losing it costs
-nothing.
+"""Who is there: GPU workers that are up, by their rows, and people who are watching, by the cache, so losing
+it costs nothing.
 """
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final, TypeVar
 
+from django.conf import settings
 from django.core.cache import cache
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from generation.models import Worker
 
 logger = logging.getLogger(__name__)
 
-WORKER_SECONDS: Final = 15
-"""A worker that has not been heard of for so long is taken for gone."""
+WORKER_SECONDS: Final = 15.0
+"""A worker that has not been heard of for so long, or for three of its reports, is taken for gone."""
 WATCHER_SECONDS: Final = 45
 """Likewise somebody's browser."""
-
-_WORKERS: Final = "presence:workers"
 
 T = TypeVar("T")
 
 
-def worker_seen(name: str) -> None:
-    """A GPU worker says that it is up."""
-    _quietly(lambda: cache.set(f"presence:worker:{name}", 1, WORKER_SECONDS), None)
-    _quietly(lambda: cache.set(_WORKERS, sorted({*_names(), name})[-100:], None), None)
+def gone_after() -> timedelta:
+    """The silence after which a worker is taken for gone."""
+    return timedelta(seconds=max(WORKER_SECONDS, 3 * settings.RECOVERY_SECONDS))
+
+
+def workers_here() -> QuerySet[Worker]:
+    """The GPU workers that were heard of lately, by name."""
+    return Worker.objects.filter(seen_at__gt=timezone.now() - gone_after()).order_by("name")
 
 
 def workers_alive() -> int:
-    """How many GPU workers were heard of lately."""
-    return len(cache.get_many([f"presence:worker:{name}" for name in _names()]))
+    """How many they are."""
+    return workers_here().count()
 
 
 def watcher_seen(user_id: int) -> None:
@@ -39,11 +47,6 @@ def watcher_seen(user_id: int) -> None:
 def is_watching(user_id: int) -> bool:
     """Whether previews would be seen by somebody; yes when nobody knows."""
     return _quietly(lambda: cache.get(f"presence:watcher:{user_id}") is not None, otherwise=True)
-
-
-def _names() -> list[str]:
-    names: list[str] = cache.get(_WORKERS, [])
-    return names
 
 
 def _quietly(action: Callable[[], T], otherwise: T) -> T:

@@ -43,6 +43,16 @@ def ring_for_waiting_jobs() -> None:
     services.ring_for_waiting_jobs()
 
 
+@shared_task(name="generation.tasks.forget_workers")
+def forget_workers() -> None:
+    """Delete the rows of workers that have been gone for a day."""
+    from django.utils import timezone
+
+    from generation import services
+
+    services.workers_forget(timezone.now())
+
+
 @shared_task(name="generation.tasks.purge_uploads")
 def purge_uploads() -> None:
     """End pictures that were sent in and not used for days, and files that lost their row."""
@@ -59,11 +69,13 @@ def gpu_worker_begin(sender: Any, **_kwargs: Any) -> None:
     """A worker that listens to ``gpu`` starts its engine at once, instead of with the first doorbell."""
     if "gpu" in sender.app.amqp.queues.consume_from:
         global _starting  # noqa: PLW0603 - one worker per process
-        _starting = threading.Thread(target=_gpu_worker_start, name="worker-start", daemon=True)
+        _starting = threading.Thread(
+            target=_gpu_worker_start, args=(str(sender.hostname),), name="worker-start", daemon=True
+        )
         _starting.start()
 
 
-def _gpu_worker_start() -> None:
+def _gpu_worker_start(place: str) -> None:
     from generation import worker
 
-    worker.worker_begin()
+    worker.worker_begin(place)

@@ -5,6 +5,7 @@ from typing import Any
 import factory
 from factory.django import DjangoModelFactory
 
+from generation.models import Worker
 from models_hub.models import ModelFile
 from sdweb.accounts.models import User
 
@@ -46,3 +47,18 @@ class ModelFileFactory(DjangoModelFactory[ModelFile]):
     fingerprint = ""
     size_bytes = 1
     native_size = 64
+
+
+class WorkerFactory(DjangoModelFactory[Worker]):
+    """A GPU worker that was heard of just now."""
+
+    class Meta:
+        model = Worker
+
+    name = factory.Sequence(lambda n: f"gpu{n}@here")
+    process = factory.LazyAttribute(lambda worker: f"{worker.name}:1:abcd")
+    host = "here"
+    device = "cpu"
+    memory_total_mb = 16_000
+    memory_used_mb = 4_000
+    slots = 8

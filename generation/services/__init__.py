@@ -8,6 +8,14 @@ from generation.services.claims import Claim, job_claim, job_fail, job_finish, j
 from generation.services.queueing import job_cancel, job_cancel_any, job_hold, job_release, job_requeue
 from generation.services.recovery import requeue_lost_jobs, ring_for_waiting_jobs
 from generation.services.submitting import Submitted, job_submit
+from generation.services.workers import (
+    worker_accepts,
+    worker_drain,
+    worker_leave,
+    worker_report,
+    worker_resume,
+    workers_forget,
+)
 
 __all__ = [
     "Claim",
@@ -27,4 +35,10 @@ __all__ = [
     "job_submit",
     "requeue_lost_jobs",
     "ring_for_waiting_jobs",
+    "worker_accepts",
+    "worker_drain",
+    "worker_leave",
+    "worker_report",
+    "worker_resume",
+    "workers_forget",
 ]

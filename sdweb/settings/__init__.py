@@ -178,6 +178,7 @@ CELERY_BEAT_SCHEDULE = {
     "requeue-lost-jobs": {"task": "generation.tasks.requeue_lost_jobs", "schedule": RECOVERY_SECONDS},
     "ring-for-waiting-jobs": {"task": "generation.tasks.ring_for_waiting_jobs", "schedule": RECOVERY_SECONDS},
     "scan-library": {"task": "models_hub.tasks.scan_library", "schedule": timedelta(minutes=5)},
+    "forget-workers": {"task": "generation.tasks.forget_workers", "schedule": timedelta(hours=1)},
     "purge-uploads": {"task": "generation.tasks.purge_uploads", "schedule": timedelta(hours=1)},
     "purge-trash": {"task": "gallery.tasks.purge_trash", "schedule": timedelta(hours=1)},
     "sweep-orphans": {"task": "gallery.tasks.sweep_orphans", "schedule": timedelta(days=1)},

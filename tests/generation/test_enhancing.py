@@ -9,13 +9,14 @@ from django.test import Client
 from kombu.exceptions import OperationalError
 from pytest_django import Settings
 
-from generation import continuing, presence, tasks
+from generation import continuing, tasks
 from generation.engine import language_models
 from generation.engine.spec import MAX_PROMPT_LENGTH
 from generation.models import Job
 from models_hub.models import ModelFile
 from models_hub.services import library_scan
 from tests.engine.tiny_language import LINES, gpt2_write
+from tests.factories import WorkerFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +97,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         tasks.continue_prompt(*arguments)
 
     monkeypatch.setattr(tasks.continue_prompt, "apply_async", answer)
-    presence.worker_seen("w1")
+    WorkerFactory.create()
     return questions
 
 
@@ -151,7 +152,7 @@ def test_nobody_waits_for_workers_that_are_away(alice_client: Client, magic: Mod
 def test_nobody_waits_for_ever(
     alice_client: Client, magic: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    presence.worker_seen("w1")
+    WorkerFactory.create()
     monkeypatch.setattr(continuing, "WAIT_SECONDS", 0.3)
     monkeypatch.setattr(tasks.continue_prompt, "apply_async", lambda *_args, **_options: None)
     assert post(alice_client, {"prompt": "a cat"}).json()["source"] == "embedded"
@@ -163,7 +164,7 @@ def test_a_broker_that_is_away_is_no_error(
     def away(*_args: Any, **_options: Any) -> None:
         raise OperationalError("no Redis")
 
-    presence.worker_seen("w1")
+    WorkerFactory.create()
     monkeypatch.setattr(tasks.continue_prompt, "apply_async", away)
     assert post(alice_client, {"prompt": "a cat"}).json()["source"] == "embedded"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import Sum
 from django.utils import timezone
 from PIL import Image as Pictures
 
@@ -16,7 +17,8 @@ from gallery.storage import gallery_storage
 from generation import presence, publisher, services
 from generation.engine.spec import EngineConfig
 from generation.engine.step_engine import StepEngine
-from generation.models import Job, JobState
+from generation.models import GpuUse, Job, JobState
+from generation.models import Worker as WorkerRow
 from generation.worker import Worker
 from models_hub.models import ModelFile
 from sdweb.accounts.models import User
@@ -89,7 +91,7 @@ def test_a_job_becomes_pictures_with_their_recipe(worker: Worker, alice: User, s
     assert worker.serve() == 1
     job.refresh_from_db()
     assert (job.state, job.attempt, job.step) == (JobState.DONE, 1, job.total_steps)
-    assert job.timings.keys() == {"queued", "waited", "loaded", "denoised", "decoded", "stored"}
+    assert job.timings.keys() == {"queued", "waited", "loaded", "denoised", "decoded", "device", "stored"}
     pictures = list(Image.objects.filter(job_id=job.pk).order_by("index"))
     assert [(picture.seed, picture.owner) for picture in pictures] == [(11, alice), (12, alice)]
     recipe = pictures[0].recipe
@@ -249,3 +251,103 @@ class TestFailures:
         gone.delete()
         worker.wake()
         until(lambda: (state(bad), state(good)) == (JobState.FAILED, JobState.DONE))
+
+
+class TestItsRow:
+    def test_it_says_what_the_worker_does(
+        self, model: ModelFile, alice: User, submit: Submit, settings: Any
+    ) -> None:
+        settings.RECOVERY_SECONDS = 0.3
+        worker = Worker(StepEngine(EngineConfig(device="cpu", precision="fp32")), slots=3, place="gpu7@here")
+        until(lambda: presence.workers_alive() == 1)
+        jobs = [submit(alice, **SMALL, steps=3) for _ in range(2)]
+        until(lambda: all(state(job) == JobState.DONE for job in jobs))
+        until(lambda: WorkerRow.objects.get().jobs_done == 2 and WorkerRow.objects.get().jobs_running == 0)
+        row = WorkerRow.objects.get(pk="gpu7@here")
+        assert (row.process, row.device, row.slots, row.errors) == (worker.name, "cpu", 3, 0)
+        assert (row.resident, row.loads, row.rows) == (["a" * 64], 1, 6)
+        assert row.ticks <= row.rows
+        assert row.tick_ms > 0
+        assert 0 < row.memory_used_mb < row.memory_total_mb
+        charged = GpuUse.objects.aggregate(seconds=Sum("seconds"))["seconds"]
+        assert row.device_seconds == pytest.approx(charged, abs=0.01)
+        worker.stop()
+        assert presence.workers_alive() == 0
+        row.refresh_from_db()
+        assert row.resident == []
+
+    def test_a_loaded_model_is_known_before_the_next_look(
+        self, model: ModelFile, alice: User, submit: Submit, settings: Any
+    ) -> None:
+        settings.RECOVERY_SECONDS = 3600
+        worker = Worker(StepEngine(EngineConfig(device="cpu", precision="fp32")), slots=1)
+        until(WorkerRow.objects.exists)
+        submit(alice, **SMALL, steps=1)
+        worker.wake()
+        until(lambda: WorkerRow.objects.get().resident == ["a" * 64])
+        worker.stop()
+
+
+class TestDraining:
+    def test_a_drained_worker_finishes_what_it_has_and_takes_nothing(
+        self, worker: Worker, admin: User, alice: User, submit: Submit
+    ) -> None:
+        running = submit(alice, **SMALL, steps=60)
+        worker.wake()
+        until(lambda: Job.objects.get(pk=running.pk).step > 0)
+        services.worker_drain(user=admin, name=worker.place)
+        waiting = submit(alice, **SMALL, steps=1)
+        worker.wake()
+        until(lambda: state(running) == JobState.DONE)
+        assert worker.serve() == 0
+        assert state(waiting) == JobState.QUEUED
+
+    def test_it_takes_jobs_again_without_a_doorbell(
+        self, worker: Worker, admin: User, alice: User, submit: Submit
+    ) -> None:
+        services.worker_drain(user=admin, name=worker.place)
+        assert worker.serve() == 0
+        job = submit(alice, **SMALL, steps=1)
+        services.worker_resume(user=admin, name=worker.place)
+        until(lambda: state(job) == JobState.DONE)
+
+
+class TestCharging:
+    def test_a_finished_job_is_charged_what_its_timings_say(
+        self, worker: Worker, alice: User, submit: Submit
+    ) -> None:
+        job = submit(alice, **SMALL, steps=3)
+        worker.serve()
+        job.refresh_from_db()
+        (use,) = GpuUse.objects.filter(job_id=job.pk)
+        assert (use.user, use.attempt, use.seconds) == (alice, 1, job.timings["device"])
+        assert use.seconds > 0
+
+    def test_a_cancelled_job_is_charged_for_what_it_took(
+        self, worker: Worker, alice: User, submit: Submit
+    ) -> None:
+        job = submit(alice, **SMALL, steps=150, batch_size=8)
+        worker.wake()
+        until(lambda: Job.objects.get(pk=job.pk).step > 0)
+        services.job_cancel(user=alice, job_id=job.pk)
+        until(lambda: GpuUse.objects.filter(job_id=job.pk, attempt=1, user=alice, seconds__gt=0).exists())
+
+    def test_one_given_back_is_charged_for_its_first_attempt_alone(
+        self, model: ModelFile, alice: User, submit: Submit, settings: Any
+    ) -> None:
+        settings.RECOVERY_SECONDS = 3600
+        worker = Worker(StepEngine(EngineConfig(device="cpu", precision="fp32")), slots=1)
+        job = submit(alice, **SMALL, steps=150, batch_size=8)
+        worker.wake()
+        until(lambda: any(running.use.seconds > 0 for running in list(worker._running.values())))
+        worker.stop()
+        (use,) = GpuUse.objects.filter(job_id=job.pk)
+        assert (use.attempt, state(job)) == (1, JobState.QUEUED)
+
+    def test_one_that_never_reached_the_device_is_not(
+        self, worker: Worker, alice: User, submit: Submit, model: ModelFile
+    ) -> None:
+        submit(alice, **SMALL)
+        model.delete()
+        worker.serve()
+        assert not GpuUse.objects.exists()

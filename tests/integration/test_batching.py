@@ -16,11 +16,11 @@ from PIL import Image as Pictures
 
 from gallery.selectors import images_of_job
 from gallery.storage import gallery_storage
-from generation import worker as worker_module
 from generation.engine.step_engine import StepEngine
 from generation.models import Job, JobState
 from generation.schemas import GenerateIn
 from generation.services import job_submit
+from generation.worker import Worker, engine_config, process
 from models_hub.services import library_scan
 from sdweb.accounts.models import User
 from sdweb.celery import app
@@ -47,9 +47,9 @@ def engine(settings: Any, models: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     settings.MODELS_PATH = models
     settings.DEVICE, settings.MIN_BUCKET = "cpu", BUCKET
     settings.ENGINE_SWITCHES = {"max_rows": BUCKET}
-    engine = StepEngine(worker_module.engine_config())
-    worker = worker_module.Worker(engine, slots=len(JOBS))
-    monkeypatch.setattr(worker_module, "_worker", worker)
+    engine = StepEngine(engine_config())
+    worker = Worker(engine, slots=len(JOBS))
+    monkeypatch.setattr(process, "_worker", worker)
     yield engine
     worker.stop()
 

@@ -12,10 +12,10 @@ from django.core.cache import cache
 from django.test import AsyncClient, Client
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from generation import presence
 from sdweb import health
 from sdweb.pagination import keyset_page
 from sdweb.static import inline_script_hashes
+from tests.factories import WorkerFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +36,7 @@ class TestHealth:
         }
 
     def test_ready_with_one(self, anonymous_client: Client) -> None:
-        presence.worker_seen("w1")
+        WorkerFactory.create()
         response = anonymous_client.get("/readyz")
         assert (response.status_code, response.json()["status"]) == (200, "ok")
 
