@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from sdweb.launcher.console import LaunchError, complain, say
+from sdweb.launcher.joining import require_joinable
 from sdweb.launcher.machine import data_dir_lock, machine_report, port_require_free
 from sdweb.launcher.node import interface_build
 from sdweb.launcher.options import Options, options_read
@@ -31,6 +32,8 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(options: Options) -> int:
     os.chdir(ROOT)
+    if options.only_workers:
+        return _run_workers(options)
     if not options.setup_only:
         port_require_free(options.host, options.port)
     with data_dir_lock(options.data_dir):
@@ -40,6 +43,14 @@ def _run(options: Options) -> int:
         if options.build:
             interface_build()
         return asyncio.run(prepare_only(options) if options.setup_only else serve(options))
+
+
+def _run_workers(options: Options) -> int:
+    # The data folder is another machine's: neither locked nor brought up to date from here.
+    require_joinable(options, os.environ)
+    if not environment_ready("dev"):
+        environment_install("embedded")
+    return asyncio.run(serve(options))
 
 
 if __name__ == "__main__":

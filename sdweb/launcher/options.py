@@ -30,6 +30,10 @@ class Options:
     build: bool
     check: bool
     setup_only: bool
+    workers: int | None = None
+    """GPU workers on this machine; None for one per GPU."""
+    only_workers: bool = False
+    """Whether to join a portal that runs on another machine."""
 
 
 def options_read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
@@ -53,6 +57,8 @@ def options_read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
         build=not given.no_build,
         check=given.check,
         setup_only=given.setup_only,
+        workers=_number(given.workers, "--workers", 1, 64) if given.workers is not None else None,
+        only_workers=given.what == "worker",
     )
 
 
@@ -96,6 +102,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
+        "what",
+        nargs="?",
+        choices=["worker"],
+        help="start GPU workers alone, for a portal on another machine (docs/machines.md)",
+    )
+    parser.add_argument(
         "--host", help="address to listen on (SDWEB_HOST, 127.0.0.1); 0.0.0.0 for the whole network"
     )
     parser.add_argument("--port", help="port to listen on (PORT, 5000)")
@@ -105,8 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--models", metavar="DIR", help="your checkpoints (MODELS_PATH, ./models)")
     parser.add_argument("--device", help="auto, cpu or cuda (SDWEB_DEVICE, auto)")
     parser.add_argument(
-        "--slots", metavar="N", help="jobs that may run at the same time (SDWEB_WORKER_SLOTS, 8)"
+        "--slots", metavar="N", help="jobs that a worker may have at the same time (SDWEB_WORKER_SLOTS, 8)"
     )
+    parser.add_argument("--workers", metavar="N", help="GPU workers to start (one for each GPU)")
     parser.add_argument("--no-build", action="store_true", help="do not build the browser interface")
     parser.add_argument(
         "--setup-only", action="store_true", help="install, build and migrate, but start nothing"

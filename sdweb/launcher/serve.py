@@ -12,11 +12,12 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 
 from sdweb.launcher.console import LaunchError, detail, say, step, success
+from sdweb.launcher.gpus import Seat, gpus_visible, seats
 from sdweb.launcher.machine import free_port
 from sdweb.launcher.options import Options, child_environment
 from sdweb.launcher.paths import ROOT, venv_bin
 from sdweb.launcher.redis_server import EmbeddedRedis, redis_answers, redis_prepare
-from sdweb.launcher.services import portal_services, redis_service
+from sdweb.launcher.services import background_services, gpu_services, redis_service, web_service
 from sdweb.supervisor import Supervisor
 
 _REDIS_SECONDS = 10.0
@@ -41,7 +42,8 @@ async def serve(options: Options) -> int:
     supervisor = Supervisor(_write, colour=sys.stdout.isatty())
     _on_signals(stopping, supervisor)
     try:
-        await _until(stopping, _bring_up(options, supervisor))
+        bring_up = _join if options.only_workers else _bring_up
+        await _until(stopping, bring_up(options, supervisor))
         await stopping.wait()
         return 0
     finally:
@@ -70,9 +72,9 @@ async def _bring_up(options: Options, supervisor: Supervisor) -> None:
         await _wait_for_redis(redis)
     prepared = await _prepare(env)
     # The page first: on few cores the others' start would delay it.
-    web, gpu, *others = portal_services(options, env)
-    supervisor.start(web)
-    supervisor.start(gpu)
+    supervisor.start(web_service(options, env))
+    for gpu in gpu_services(options, env, _seats(options)):
+        supervisor.start(gpu)
     try:
         if not await _page_answers(options):
             detail(f"No page after {_PAGE_SECONDS:.0f} s; the lines that begin with 'web' say why.")
@@ -81,33 +83,35 @@ async def _bring_up(options: Options, supervisor: Supervisor) -> None:
         success(f"The portal is ready:  http://{_shown_host(options.host)}:{options.port}/")
     finally:
         _introduce(prepared)
-        for service in others:
+        for service in background_services(options, env):
             supervisor.start(service)
     say("Stop it with Ctrl+C.\n")
 
 
+async def _join(options: Options, supervisor: Supervisor) -> None:
+    """GPU workers alone, for a portal on another machine."""
+    env = child_environment(options, options.redis_url)
+    with step("Database, Redis, clock"):
+        code, output, errors = await _run_module("sdweb.launcher.joining", env)
+    if code != 0:
+        raise LaunchError("This machine cannot join the portal.", output or errors[-3000:])
+    workers = gpu_services(options, env, _seats(options))
+    for worker in workers:
+        supervisor.start(worker)
+    success(f"Started for the portal: {', '.join(worker.name for worker in workers)}")
+    say("Stop with Ctrl+C: unfinished jobs go back to the queue.\n")
+
+
+def _seats(options: Options) -> list[Seat]:
+    return seats(gpus_visible(options.device, os.environ), options.workers, os.environ)
+
+
 async def _prepare(env: Mapping[str, str]) -> Prepared:
     with step("Database, first administrator, models"):
-        process = await asyncio.create_subprocess_exec(
-            str(venv_bin("python")),
-            "-m",
-            "sdweb.launcher.prepare",
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=dict(env),
-            cwd=ROOT,
-        )
-        try:
-            raw, errors = await process.communicate()
-        except asyncio.CancelledError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            raise
-    output = raw.decode(errors="replace")
-    if process.returncode != 0:
+        code, output, errors = await _run_module("sdweb.launcher.prepare", env)
+    if code != 0:
         # With standard output: the administrator may have been made, and the password is shown only once.
-        raise LaunchError("The database could not be brought up to date.", output + errors.decode()[-3000:])
+        raise LaunchError("The database could not be brought up to date.", output + errors[-3000:])
     found = _PASSWORD_LINE.search(output)
     for line in _PASSWORD_LINE.sub("", output).splitlines():
         if line.strip():
@@ -115,6 +119,27 @@ async def _prepare(env: Mapping[str, str]) -> Prepared:
     return Prepared(
         password=found.group(1) if found else "", username=env.get("SDWEB_ADMIN_USERNAME") or "admin"
     )
+
+
+async def _run_module(name: str, env: Mapping[str, str]) -> tuple[int, str, str]:
+    """Run a module in the virtual environment to its end: exit code, output and errors."""
+    process = await asyncio.create_subprocess_exec(
+        str(venv_bin("python")),
+        "-m",
+        name,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=dict(env),
+        cwd=ROOT,
+    )
+    try:
+        output, errors = await process.communicate()
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        raise
+    return process.returncode or 0, output.decode(errors="replace"), errors.decode(errors="replace")
 
 
 def _introduce(prepared: Prepared) -> None:

@@ -1,8 +1,9 @@
 """The processes of the portal on one machine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sdweb.launcher.gpus import Seat
 from sdweb.launcher.options import Options
 from sdweb.launcher.paths import ROOT, venv_bin
 from sdweb.launcher.redis_server import EmbeddedRedis
@@ -14,12 +15,23 @@ def redis_service(redis: EmbeddedRedis, env: Mapping[str, str]) -> Service:
     return Service("redis", redis.argv, env, ROOT, stops_last=True)
 
 
-def portal_services(options: Options, env: Mapping[str, str]) -> list[Service]:
-    """Web server, GPU worker, io worker and clock, in the order in which they start."""
+def web_service(options: Options, env: Mapping[str, str]) -> Service:
+    """Pages, API and socket."""
+    return Service("web", _web(options), env, ROOT)
+
+
+def gpu_services(options: Options, env: Mapping[str, str], seats: Sequence[Seat]) -> list[Service]:
+    """The GPU workers, each with its own part of the machine."""
     return [
-        Service("web", _web(options), env, ROOT),
-        Service("gpu", _worker("gpu", options.slots), env, ROOT),
-        Service("io", _worker("io", 2), env, ROOT),
+        Service(seat.name, _worker("gpu", options.slots, seat.name), {**env, **seat.env}, ROOT)
+        for seat in seats
+    ]
+
+
+def background_services(options: Options, env: Mapping[str, str]) -> list[Service]:
+    """The io worker and the clock."""
+    return [
+        Service("io", _worker("io", 2, "io"), env, ROOT),
         Service("beat", _beat(options.data_dir), env, ROOT),
     ]
 
@@ -35,12 +47,12 @@ def _web(options: Options) -> tuple[str, ...]:
     return (str(venv_bin("python")), *words.split())
 
 
-def _worker(queue: str, threads: int) -> tuple[str, ...]:
+def _worker(queue: str, threads: int, name: str) -> tuple[str, ...]:
     """A Celery worker. Threads, because the engine and its models live once in the process.
 
     Gossip and mingle are for workers that watch each other; ours meet in the database, and start faster so.
     """
-    words = f"-m celery -q -A sdweb worker -Q {queue} -P threads -c {threads} -n {queue}@%h"
+    words = f"-m celery -q -A sdweb worker -Q {queue} -P threads -c {threads} -n {name}@%h"
     quiet = "--without-gossip --without-mingle -l INFO"
     return (str(venv_bin("python")), *words.split(), *quiet.split())
 

@@ -33,7 +33,7 @@ ADMIN_PASSWORD = "the first of all passwords"
 START_SECONDS = 240.0
 JOB_SECONDS = 180.0
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every look, where tests wait by looking
-_SERVICE = re.compile(r"-Q (\w+)|(daphne)|(redis-server|valkey-server)|(celery.*beat)")
+_SERVICE = re.compile(r"-n (\w+)@|(daphne)|(redis-server|valkey-server)|(celery.*beat)")
 
 T = TypeVar("T")
 
@@ -71,7 +71,9 @@ class Portal:
         return self.log_file.read_text(errors="replace")
 
     def pid_of(self, service: str) -> int | None:
-        """The process id of ``gpu``, ``io``, ``web``, ``redis`` or ``beat``; None while it is down."""
+        """The process id of ``gpu`` (of several ``gpu0``, ...), ``io``, ``web``, ``redis`` or ``beat``; None
+        while it is down.
+        """
         for child in _children(self.process.pid):
             found = _SERVICE.search(child.command)
             if found:

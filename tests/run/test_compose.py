@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from sdweb.launcher.gpus import seats
 from sdweb.launcher.options import options_read
 from sdweb.launcher.paths import ROOT, venv_bin
-from sdweb.launcher.services import portal_services
+from sdweb.launcher.services import background_services, gpu_services
 from sdweb.settings.env import Environment
 
 COMPOSE = ROOT / "docker-compose.yml"
@@ -30,7 +31,7 @@ def compose() -> dict[str, Any]:
 
 
 def test_the_services_of_a_portal_are_there(compose: dict[str, Any]) -> None:
-    wanted = {"setup", "web", "gpu", "gpu-cpu", "io", "beat", "valkey", "postgres"}
+    wanted = {"setup", "web", "gpu", "gpu1", "gpu-cpu", "io", "beat", "valkey", "postgres"}
     assert set(compose["services"]) == wanted
     assert compose["name"] == "sdweb"
 
@@ -66,6 +67,17 @@ def test_the_gpu_is_reserved_in_its_profile_alone(compose: dict[str, Any]) -> No
     assert "deploy" not in cpu
 
 
+def test_a_second_gpu_has_a_worker_of_its_own(compose: dict[str, Any]) -> None:
+    first, second = compose["services"]["gpu"], compose["services"]["gpu1"]
+    (device,) = second["deploy"]["resources"]["reservations"]["devices"]
+    assert device == {"driver": "nvidia", "device_ids": ["1"], "capabilities": ["gpu"]}
+    assert second["profiles"] == ["gpu1"]
+    different = {"profiles", "deploy"}
+    assert {name: first[name] for name in first.keys() - different} == {
+        name: second[name] for name in second.keys() - different
+    }
+
+
 def test_named_volumes_are_declared(compose: dict[str, Any]) -> None:
     for service in compose["services"].values():
         for volume in service.get("volumes", []):
@@ -91,7 +103,9 @@ def test_every_setting_passed_is_one_that_the_portal_reads(compose: dict[str, An
 
 def test_the_workers_are_started_as_run_starts_them(compose: dict[str, Any], tmp_path: Path) -> None:
     """The same queue, pool and name; only addresses and folders differ."""
-    local = {s.name: s.argv for s in portal_services(options_read(["--data-dir", str(tmp_path)], {}), {})}
+    options = options_read(["--data-dir", str(tmp_path)], {})
+    services = [*gpu_services(options, {}, seats((), None, {})), *background_services(options, {})]
+    local = {service.name: service.argv for service in services}
     for name in ("gpu", "io"):
         here = list(local[name][local[name].index("celery") :])
         there = [re.sub(r"\$\{\w+:-(\w+)\}", r"\1", word) for word in compose["services"][name]["command"]]

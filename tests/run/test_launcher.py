@@ -13,9 +13,10 @@ import pytest
 
 from sdweb.launcher import machine, node, pip_wheel, python_env, redis_server
 from sdweb.launcher.console import LaunchError
+from sdweb.launcher.gpus import seats
 from sdweb.launcher.options import child_environment, options_read
 from sdweb.launcher.paths import ROOT, VENV
-from sdweb.launcher.services import portal_services
+from sdweb.launcher.services import background_services, gpu_services, web_service
 
 
 class TestOptions:
@@ -44,7 +45,14 @@ class TestOptions:
 
     def test_every_service_runs_in_the_environment(self, tmp_path: Path) -> None:
         options = options_read(["--slots", "3", "--data-dir", str(tmp_path)], {})
-        services = {service.name: service for service in portal_services(options, {})}
+        services = {
+            service.name: service
+            for service in (
+                web_service(options, {}),
+                *gpu_services(options, {}, seats((), None, {})),
+                *background_services(options, {}),
+            )
+        }
         assert list(services) == ["web", "gpu", "io", "beat"]
         assert all(service.argv[0] == str(VENV / "bin/python") for service in services.values())
         assert "-c 3 -n gpu@%h" in " ".join(services["gpu"].argv)
