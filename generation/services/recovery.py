@@ -1,8 +1,11 @@
 """What beat does: lost jobs and lost doorbells."""
 
 import logging
+from datetime import timedelta
+from typing import Final
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from generation import selectors
@@ -13,12 +16,22 @@ from sdweb.errors import PortalError
 
 logger = logging.getLogger(__name__)
 
+CLOCKS_APART: Final = timedelta(minutes=5)
+"""How far ahead the clock of a worker's machine may be."""
+
 
 def requeue_lost_jobs() -> int:
     """Give the jobs whose lease ran out to other workers, or up after ``MAX_ATTEMPTS``. Returns how many
     moved.
+
+    A lease that ends later than any worker could have made it end was made before the clock was set back:
+    nobody keeps it alive, or the next heartbeat would have shortened it.
     """
-    lost = Job.objects.filter(state=JobState.RUNNING, lease_expires_at__lt=timezone.now())
+    now = timezone.now()
+    endless = now + timedelta(seconds=settings.LEASE_SECONDS) + CLOCKS_APART
+    lost = Job.objects.filter(
+        Q(lease_expires_at__lt=now) | Q(lease_expires_at__gt=endless), state=JobState.RUNNING
+    )
     moved = 0
     for job in lost.only("id", "attempt", "lost_attempts", "lease_expires_at", "worker"):
         # Only as it was read: a heartbeat in between has saved it.
