@@ -27,7 +27,7 @@ def _missing(options: Options, environ: Mapping[str, str]) -> Iterator[str]:
         return bool(environ.get(variable) or environ.get(f"{variable}_FILE"))
 
     if not given("SDWEB_DATABASE_URL"):
-        yield "SDWEB_DATABASE_URL is not set: a worker needs the portal's PostgreSQL, SQLite cannot be shared."
+        yield "SDWEB_DATABASE_URL is not set: a worker needs the portal's PostgreSQL, SQLite is not shared."
     elif environ.get("SDWEB_DATABASE_URL", "postgres").partition(":")[0] not in ("postgres", "postgresql"):
         yield "SDWEB_DATABASE_URL does not name a PostgreSQL: no other database can be shared by machines."
     if not given("SDWEB_REDIS_URL"):

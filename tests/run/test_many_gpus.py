@@ -105,7 +105,7 @@ class TestJoining:
     @pytest.mark.parametrize(
         ("variable", "value", "sentence"),
         [
-            ("SDWEB_DATABASE_URL", "", "SQLite cannot be shared"),
+            ("SDWEB_DATABASE_URL", "", "SQLite is not shared"),
             ("SDWEB_DATABASE_URL", "sqlite:///data/db.sqlite3", "does not name a PostgreSQL"),
             ("SDWEB_REDIS_URL", "", "serves its own machine only"),
             ("SECRET_KEY", "", "has to be the portal's"),
