@@ -21,6 +21,7 @@ from generation.schemas.shorthand import ADETAILER, FACE_RESTORATION, PREPROCESS
 from models_hub.api import model_out
 from models_hub.selectors import model_list
 from sdweb.accounts.models import User
+from sdweb.accounts.rights import rights_forget
 from sdweb.errors import PortalError
 
 RequestId = str | int | None
@@ -83,6 +84,7 @@ def perform(connection: Connection, message: Incoming) -> list[events.WireMessag
     action = ACTIONS.get(message.action)
     if action is None:
         raise _unknown_action(message.action)
+    rights_forget(connection.user)
     return action(connection, message.model_extra or {})
 
 

@@ -15,7 +15,7 @@ from generation.engine.spec import LATENT_UPSCALERS, PIXEL_UPSCALERS
 from generation.orders import portal_error
 from generation.schemas import GenerateIn
 from models_hub.models import ModelFile
-from models_hub.selectors import model_named, models_usable
+from models_hub.selectors import model_named, models_permitted
 from sdweb.accounts.models import User
 from sdweb.errors import PortalError
 
@@ -139,10 +139,9 @@ def _models_find(user: User, read: _Read) -> Iterator[MissingOut]:
 
 def _checkpoint(user: User, recipe: Recipe, name: str) -> ModelFile | None:
     """By its hash, which does not depend on what anybody calls it, else by its name."""
-    if len(recipe.model_hash) >= MIN_HASH and user.is_active:
-        same = (
-            models_usable(kind=Kind.CHECKPOINT).filter(sha256__startswith=recipe.model_hash.lower()).first()
-        )
+    if len(recipe.model_hash) >= MIN_HASH:
+        mine = models_permitted(user=user, kind=Kind.CHECKPOINT)
+        same = mine.filter(sha256__startswith=recipe.model_hash.lower()).first()
         if same is not None:
             return same
     return _found(user, Kind.CHECKPOINT, name, None) if name else None

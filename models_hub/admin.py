@@ -53,18 +53,31 @@ class ModelFileAdmin(FoundByScan):
         "size",
         "enabled",
         "is_default",
+        "for_whom",
         "missing_since",
     )
-    list_filter = ("kind", "family", "variant", "source", "enabled", "missing_since")
+    list_filter = ("kind", "family", "variant", "source", "enabled", "groups", "missing_since")
     search_fields = ("name", "path", "sha256")
     search_help_text = "A name, a path, a hash"
     ordering = ("kind", "-is_default", "name")
     actions = ("enable_selected", "disable_selected", "make_default")
     fields = (
         "name", "description", "license", "trigger_words", "kind", "family", "variant", "format", "source",
-        "path", "size", "native_size", "sha256", "enabled", "is_default", "missing_since", "created_at", "id",
+        "path", "size", "native_size", "sha256", "groups", "enabled", "is_default", "missing_since",
+        "created_at", "id",
     )  # fmt: skip
-    readonly_fields = tuple(name for name in fields if name not in {"description", "license"})
+    readonly_fields = tuple(name for name in fields if name not in {"description", "license", "groups"})
+    filter_horizontal = ("groups",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelFile]:
+        """With the groups that the list shows."""
+        found: QuerySet[ModelFile] = super().get_queryset(request)
+        return found.prefetch_related("groups")
+
+    @admin.display(description="For")
+    def for_whom(self, model: ModelFile) -> str:
+        """The groups that may use it."""
+        return ", ".join(group.name for group in model.groups.all()) or "everybody"
 
     @admin.display(description="Size", ordering="size_bytes")
     def size(self, model: ModelFile) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from models_hub.models import ModelFile
 from sdweb.accounts.models import User
+from sdweb.accounts.rights import USE_ALL_MODELS
 from sdweb.errors import PortalError
 
 GENERATION_FAMILIES: Final = (
@@ -34,7 +35,8 @@ NAMES_IN_HINT: Final = 5
 
 
 def models_usable(*, kind: str, refiners: bool = False) -> QuerySet[ModelFile]:
-    """Enabled models whose files are there, the default first, then the shipped ones, then by name.
+    """Enabled models whose files are there, whoever may use them: the default first, then the shipped ones,
+    then by name.
 
     Checkpoints that only refine what another one drew are left out unless ``refiners`` asks for them too.
     """
@@ -50,16 +52,28 @@ def model_list(
     *, user: User, kind: str = ModelFile.Kind.CHECKPOINT, variant: str | None = None
 ) -> QuerySet[ModelFile]:
     """The models that this person may use, the default first; with ``variant`` those of that one alone."""
-    # Rights by group will narrow this; until then everybody who is signed in may use what is enabled.
-    if not user.is_active:
-        return ModelFile.objects.none()
     if variant is None:
-        return models_usable(kind=kind)
-    return models_usable(kind=kind, refiners=True).filter(variant=variant)
+        return models_permitted(user=user, kind=kind)
+    return models_permitted(user=user, kind=kind, refiners=True).filter(variant=variant)
+
+
+def models_permitted(*, user: User, kind: str, refiners: bool = False) -> QuerySet[ModelFile]:
+    """Of ``models_usable``, those that this person may use: those without groups, those of a group of theirs,
+    and all of them with the right ``USE_ALL_MODELS``. What is not among them does not exist for this person.
+    """
+    usable = models_usable(kind=kind, refiners=refiners)
+    if not user.is_active:
+        return usable.none()
+    if user.has_perm(USE_ALL_MODELS):
+        return usable
+    permits = ModelFile.groups.through.objects.filter(modelfile=OuterRef("pk"))
+    return usable.filter(~Exists(permits) | Exists(permits.filter(group__user=user)))
 
 
 def model_for_generation(*, user: User, name_or_id: str | None) -> ModelFile:
-    """The checkpoint that a request means, or the default when it names none; see ``model_named``."""
+    """The checkpoint that a request means; when it names none, the default or, for who may not use that one,
+    the first that they may. See ``model_named``.
+    """
     if name_or_id and name_or_id.strip():
         return model_named(user=user, kind=ModelFile.Kind.CHECKPOINT, name_or_id=name_or_id)
     default = model_list(user=user).first()
@@ -76,10 +90,10 @@ def model_named(
     Names are compared exactly first and then in any case; a hash in brackets after the name, as A1111's
     clients send it, is ignored. With ``family`` the model has to be of it, or of none that is known; one of
     two models that are called the same is the one that fits. ``refiners`` lets in checkpoints that only
-    refine. Raises ``PortalError`` ``unknown_model``, with the names that are most alike, and
-    ``wrong_family``.
+    refine. Raises ``PortalError`` ``unknown_model``, also for what this person may not use, with the
+    names that are most alike, and ``wrong_family``.
     """
-    usable = list(models_usable(kind=kind, refiners=refiners) if user.is_active else ())
+    usable = list(models_permitted(user=user, kind=kind, refiners=refiners))
     if not usable:
         raise _nothing_there(kind)
     wanted = name_or_id.strip()

@@ -19,6 +19,14 @@ def rights_of(user: User) -> list[str]:
     return [right for right in ALL if user.has_perm(right)]
 
 
+def rights_forget(user: User) -> None:
+    """Let the next question about this person's rights look at the database again: Django remembers them for
+    the life of the object, which on a socket is that of the connection.
+    """
+    for remembered in ("_perm_cache", "_user_perm_cache", "_group_perm_cache"):
+        user.__dict__.pop(remembered, None)
+
+
 def require(user: User, right: str) -> None:
     """Raises ``forbidden`` unless this person has the permission, of themselves or by a group."""
     if not user.has_perm(right):

@@ -27,7 +27,8 @@ BROKEN = PortalError("engine_broke", "It broke.", status=500)
 
 def charged(user: User) -> float:
     """Seconds in this person's ledger."""
-    return GpuUse.objects.filter(user=user).aggregate(seconds=Sum("seconds", default=0.0))["seconds"]
+    found = GpuUse.objects.filter(user=user).aggregate(seconds=Sum("seconds", default=0.0))
+    return float(found["seconds"])
 
 
 def lose(job: Job) -> None:
