@@ -1,4 +1,4 @@
-"""The files themselves, under ``/outputs/``: for their owner's session, or for who holds a signed link."""
+"""The files themselves, under ``/outputs/``: for their owner, or for who holds a signed link."""
 
 import uuid
 from typing import Final
@@ -12,7 +12,8 @@ from django.views.decorators.http import require_safe
 from gallery.links import Extension, signature_is_valid
 from gallery.models import Image
 from gallery.storage import gallery_storage
-from sdweb.errors import not_found
+from sdweb.accounts.authentication import viewer
+from sdweb.errors import PortalError, not_found
 
 CONTENT_TYPES: Final[dict[Extension, str]] = {"png": "image/png", "webp": "image/webp"}
 
@@ -23,16 +24,17 @@ CACHE_CONTROL: Final = "private, max-age=86400, immutable"
 @require_safe
 def output(request: HttpRequest, image_id: uuid.UUID, extension: Extension) -> HttpResponseBase:
     """A stored file. What does not exist, is not yours, or whose link has expired is the same 404."""
-    image = visible_image(request, image_id, extension)
-    if image is None:
-        return missing_response()
+    try:
+        image = visible_image(request, image_id, extension)
+    except PortalError as error:
+        return refusal_response(error)
     etag = quote_etag(f"{image.sha256}.{extension}")
     response = get_conditional_response(request, etag=etag)
     if response is None:
         try:
             content = stored_content(image, extension)
         except FileNotFoundError:
-            return missing_response()
+            return refusal_response(not_found("This picture"))
         response = HttpResponse(content, content_type=CONTENT_TYPES[extension])
         response["Content-Disposition"] = file_disposition(request, image, extension)
     response["ETag"] = etag
@@ -41,8 +43,12 @@ def output(request: HttpRequest, image_id: uuid.UUID, extension: Extension) -> H
     return response
 
 
-def visible_image(request: HttpRequest, image_id: uuid.UUID, extension: Extension) -> Image | None:
-    """The picture, if this request may see its file: by a signed link or by its owner's session."""
+def visible_image(request: HttpRequest, image_id: uuid.UUID, extension: Extension) -> Image:
+    """The picture, if this request may see its file: by a signed link, or by its owner's session or token.
+
+    Raises ``not_found``, the same for what does not exist and for what is not yours, and what ``viewer``
+    does.
+    """
     image = (
         Image.objects.filter(pk=image_id)
         .only(
@@ -59,7 +65,7 @@ def visible_image(request: HttpRequest, image_id: uuid.UUID, extension: Extensio
         .first()
     )
     if image is None:
-        return None
+        raise not_found("This picture")
     signed = signature_is_valid(
         image_id,
         extension,
@@ -69,9 +75,10 @@ def visible_image(request: HttpRequest, image_id: uuid.UUID, extension: Extensio
     # A link ends when its picture goes to the trash; the owner still sees what lies there.
     if signed and image.deleted_at is None:
         return image
-    if request.user.is_authenticated and request.user.pk == image.owner_id:
-        return image
-    return None
+    user = viewer(request)
+    if user is None or user.pk != image.owner_id:
+        raise not_found("This picture")
+    return image
 
 
 def stored_content(image: Image, extension: Extension) -> bytes:
@@ -87,8 +94,6 @@ def file_disposition(request: HttpRequest, image: Image, extension: str) -> str:
     return header or "inline"
 
 
-def missing_response() -> HttpResponse:
-    """The same for what does not exist and for what is not yours."""
-    return JsonResponse(
-        not_found("This picture").as_dict(), status=404, headers={"Cache-Control": "no-store"}
-    )
+def refusal_response(error: PortalError) -> HttpResponse:
+    """What is answered instead of a file; nothing keeps it."""
+    return JsonResponse(error.as_dict(), status=error.status, headers={"Cache-Control": "no-store"})

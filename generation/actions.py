@@ -20,8 +20,9 @@ from generation.schemas import GenerateIn, generate_in, invalid_input
 from generation.schemas.shorthand import ADETAILER, FACE_RESTORATION, PREPROCESS, UPSCALE, Shorthand
 from models_hub.api import model_out
 from models_hub.selectors import model_list
-from sdweb.accounts.models import User
+from sdweb.accounts.models import ApiToken, User
 from sdweb.accounts.rights import rights_forget
+from sdweb.accounts.tokens import scope_require
 from sdweb.errors import PortalError
 
 RequestId = str | int | None
@@ -38,6 +39,8 @@ class Connection:
     user: User
     channel: str
     """The socket's name in the channel layer: it answers by itself, the group's copy is for the others."""
+    token: ApiToken | None = None
+    """What signed it in, if it was not a session."""
     submitted: set[uuid.UUID] = field(default_factory=set)
     """Jobs that this connection asked for."""
 
@@ -85,6 +88,8 @@ def perform(connection: Connection, message: Incoming) -> list[events.WireMessag
     if action is None:
         raise _unknown_action(message.action)
     rights_forget(connection.user)
+    if connection.token is not None:
+        scope_require(connection.token.scopes, ACTION_SCOPES.get(message.action, ApiToken.Scope.MANAGE))
     return action(connection, message.model_extra or {})
 
 
@@ -162,6 +167,18 @@ ACTIONS: Final[dict[str, Action]] = {
     "get_gallery": get_gallery,
     "enhance_prompt": enhance_prompt,
 }
+ACTION_SCOPES: Final[dict[str, ApiToken.Scope]] = {
+    "generate": ApiToken.Scope.GENERATE,
+    "upscale_image": ApiToken.Scope.GENERATE,
+    "face_restoration": ApiToken.Scope.GENERATE,
+    "adetailer": ApiToken.Scope.GENERATE,
+    "preprocess": ApiToken.Scope.GENERATE,
+    "cancel_generation": ApiToken.Scope.GENERATE,
+    "get_models": ApiToken.Scope.READ,
+    "get_gallery": ApiToken.Scope.READ,
+    "enhance_prompt": ApiToken.Scope.GENERATE,
+}
+"""What an API token must be allowed for an action; a test asks for every action to be here."""
 
 
 def state_messages(job: Job) -> list[events.WireMessage]:

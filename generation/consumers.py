@@ -23,6 +23,7 @@ from generation.models import FINISHED_STATES, Job
 from generation.schemas import invalid_input
 from generation.slots import NewestWins
 from sdweb.accounts.models import User
+from sdweb.accounts.tokens import token_is_alive
 from sdweb.errors import PortalError
 from sdweb.ratelimit.clients import client_name
 from sdweb.ratelimit.limiter import limiter
@@ -71,10 +72,12 @@ class PortalConsumer(AsyncConsumer):
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
         """Accept, join the person's group, tell what is going on: in this order nothing falls in between."""
-        await self.send({"type": "websocket.accept"})
+        await self.send({"type": "websocket.accept", "subprotocol": self.scope.get("subprotocol")})
         user: object = self.scope.get("user")
         if not isinstance(user, User) or not user.is_active:
-            refusal = PortalError("not_signed_in", "Sign in first.", status=401)
+            refusal: object = self.scope.get("refusal")
+            if not isinstance(refusal, PortalError):
+                refusal = PortalError("not_signed_in", "Sign in first.", status=401)
             await self._send_json(events.error_message(refusal))
             await self.send({"type": "websocket.close", "code": CLOSE_NOT_SIGNED_IN})
             return
@@ -86,7 +89,8 @@ class PortalConsumer(AsyncConsumer):
         query = parse_qs(self.scope.get("query_string", b"").decode("latin1"))
         self._binary_previews = query.get("previews") == ["binary"]
         self._image_links = query.get("images") == ["links"]
-        self.connection = actions.Connection(user=user, channel=self.channel_name)
+        token: Any = self.scope.get("api_token")
+        self.connection = actions.Connection(user=user, channel=self.channel_name, token=token)
         await self.channel_layer.group_add(events.user_group(user.pk), self.channel_name)
         self._put(await database_sync_to_async(actions.snapshot)(user))
         self._tasks = [asyncio.create_task(self._send_outbox()), asyncio.create_task(self._follow())]
@@ -216,7 +220,7 @@ class PortalConsumer(AsyncConsumer):
             try:
                 await database_sync_to_async(presence.watcher_seen)(user.pk)
                 await asyncio.sleep(FOLLOW_SECONDS)
-                if not await database_sync_to_async(_may_stay)(user.pk):
+                if not await database_sync_to_async(_may_stay)(self.connection):
                     await self.send({"type": "websocket.close", "code": CLOSE_NOT_SIGNED_IN})
                     return
                 for message in await database_sync_to_async(_missed)(user, set(self._open)):
@@ -267,8 +271,10 @@ def _images_base64(job_id: uuid.UUID) -> list[str]:
     return found
 
 
-def _may_stay(user_id: int) -> bool:
-    return User.objects.filter(pk=user_id, is_active=True).exists()
+def _may_stay(connection: actions.Connection) -> bool:
+    if connection.token is not None:
+        return token_is_alive(connection.token.pk)
+    return User.objects.filter(pk=connection.user.pk, is_active=True).exists()
 
 
 def _missed(user: User, open_jobs: set[uuid.UUID]) -> list[events.WireMessage]:

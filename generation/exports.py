@@ -4,17 +4,17 @@ import io
 import uuid
 from typing import Final, Literal
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
 from django.views.decorators.http import require_safe
 from PIL import Image as PillowImage
 
-from gallery.media import CACHE_CONTROL, file_disposition, missing_response, stored_content, visible_image
+from gallery.media import CACHE_CONTROL, file_disposition, refusal_response, stored_content, visible_image
 from generation.engine.errors import EngineError
 from generation.engine.infotext import exif_write, texts_read
-from sdweb.errors import PortalError
+from sdweb.errors import PortalError, not_found
 
 Format = Literal["jpg", "webp"]
 
@@ -27,18 +27,19 @@ CONTENT_TYPES: Final[dict[Format, str]] = {"jpg": "image/jpeg", "webp": "image/w
 @require_safe
 def export(request: HttpRequest, image_id: uuid.UUID, extension: Format) -> HttpResponseBase:
     """The picture in another format, for whoever may see the original: by its link's query, or its owner."""
-    image = visible_image(request, image_id, "png")
-    if image is None:
-        return missing_response()
+    try:
+        image = visible_image(request, image_id, "png")
+    except PortalError as error:
+        return refusal_response(error)
     etag = quote_etag(f"{image.sha256}.export.{extension}")
     response = get_conditional_response(request, etag=etag)
     if response is None:
         try:
             content = picture_export(stored_content(image, "png"), extension)
         except FileNotFoundError:
-            return missing_response()
+            return refusal_response(not_found("This picture"))
         except PortalError as error:
-            return JsonResponse(error.as_dict(), status=error.status)
+            return refusal_response(error)
         response = HttpResponse(content, content_type=CONTENT_TYPES[extension])
         response["Content-Disposition"] = file_disposition(request, image, extension)
     response["ETag"] = etag

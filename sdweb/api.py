@@ -20,6 +20,7 @@ from generation.api import (
 from models_hub.api import router as models_router
 from sdweb import __version__
 from sdweb.accounts.api import router as accounts_router
+from sdweb.accounts.api_tokens import router as tokens_router
 from sdweb.accounts.authentication import session_only, signed_in
 from sdweb.accounts.models import ApiToken
 from sdweb.errors import PortalError, not_found
@@ -34,6 +35,7 @@ api = NinjaAPI(
 _generating = signed_in(write=ApiToken.Scope.GENERATE)
 _collecting = signed_in(write=ApiToken.Scope.GALLERY)
 api.add_router("", accounts_router)
+api.add_router("/me/tokens", tokens_router, auth=session_only)
 api.add_router("", options_router, auth=_generating)
 api.add_router("", styles_router, auth=_generating)
 api.add_router("/jobs", jobs_router, auth=_generating)

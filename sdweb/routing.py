@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from channels.security.websocket import WebsocketDenier
 from django.urls import path, re_path
 
 from generation.consumers import PortalConsumer
+from sdweb.accounts.sockets import SocketSignIn
 from sdweb.origins import SameOriginOnly
 
 
@@ -21,4 +21,4 @@ routes: list[Any] = [
     path("ws/", PortalConsumer.as_asgi()),  # type: ignore[arg-type]
     re_path(r"", _nowhere),  # type: ignore[arg-type]
 ]
-websocket_application: Any = SameOriginOnly(AuthMiddlewareStack(URLRouter(routes)))  # type: ignore[arg-type]
+websocket_application: Any = SameOriginOnly(SocketSignIn(URLRouter(routes)))

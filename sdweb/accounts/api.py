@@ -7,6 +7,7 @@ from ninja import Router, Schema
 
 from sdweb import __version__
 from sdweb.accounts.adapter import passkeys_possible
+from sdweb.accounts.authentication import anybody
 from sdweb.accounts.models import User
 from sdweb.accounts.rights import rights_of
 from sdweb.accounts.selectors import registration_open, second_factor_missing
@@ -43,7 +44,7 @@ class MeOut(Schema):
     """To be sent as ``X-CSRFToken`` with every write."""
 
 
-@router.get("/me", auth=None, response=MeOut, operation_id="me_get", summary="Who is signed in")
+@router.get("/me", auth=anybody, response=MeOut, operation_id="me_get", summary="Who is signed in")
 def me_get(request: HttpRequest) -> MeOut:
     """Answers strangers too, and sets the CSRF cookie."""
     user = request.user

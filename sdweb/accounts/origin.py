@@ -20,6 +20,8 @@ class Origin:
     """The client's IP address, see ``client_address``."""
     via: str = AuditEntry.Via.SYSTEM
     token_prefix: str = ""
+    scopes: frozenset[str] | None = None
+    """What the API token may do; None where there is no token, and so no bound."""
     request_id: str = ""
 
 

@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from sdweb.accounts.models import User
+from sdweb.accounts.models import ApiToken, User
+from sdweb.accounts.origin import current_origin
+from sdweb.accounts.tokens import scope_require
 from sdweb.errors import PortalError
 
 SEE_ALL_JOBS: Final = "generation.view_all_jobs"
@@ -28,7 +30,12 @@ def rights_forget(user: User) -> None:
 
 
 def require(user: User, right: str) -> None:
-    """Raises ``forbidden`` unless this person has the permission, of themselves or by a group."""
+    """Raises ``forbidden`` unless this person has the permission, of themselves or by a group, and
+    ``scope_missing`` where they ask with an API token that does not go beyond their own things.
+    """
+    scopes = current_origin.get().scopes
+    if scopes is not None:
+        scope_require(scopes, ApiToken.Scope.MANAGE)
     if not user.has_perm(right):
         raise PortalError(
             "forbidden", "You may not do this.", hint="An administrator can give you the right.", status=403
