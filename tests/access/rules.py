@@ -76,6 +76,9 @@ STYLE = {"name": "warm", "prompt": "warm light"}
 
 OPERATIONS: dict[str, Rule] = {
     "me_get": public(),
+    "tokens_list": mine(),
+    "tokens_create": mine(201, body={"name": "a script", "scopes": ["read"]}),
+    "tokens_revoke": own(204),
     "options_get": mine(),
     "wildcards_list": mine(),
     "models_list": mine(),

@@ -12,7 +12,8 @@ from generation.models import Job, JobState, SavedStyle, Upload
 from generation.schemas import generate_in
 from generation.uploads import picture_prepare, uploads_keep
 from models_hub.models import ModelFile
-from sdweb.accounts.models import User
+from sdweb.accounts.models import ApiToken, User
+from sdweb.accounts.tokens import token_create
 from tests.factories import ModelFileFactory, UserFactory
 from tests.gallery.making import image_make
 from tests.generation.drawing import encoded, picture
@@ -34,6 +35,7 @@ class World:
     held: Job
     failed: Job
     checkpoint: ModelFile
+    token: ApiToken
 
     def ids(self) -> dict[str, object]:
         """What stands for each parameter of an address, unless a rule says otherwise."""
@@ -42,6 +44,7 @@ class World:
             "upload_id": self.upload.pk,
             "style_id": self.style.pk,
             "job_id": self.waiting.pk,
+            "token_id": self.token.pk,
         }
 
 
@@ -69,6 +72,7 @@ def world_make() -> World:
         held=held,
         failed=failed,
         checkpoint=checkpoint,
+        token=token_create(user=alice, name=SECRET, scopes=[ApiToken.Scope.READ]).token,
     )
 
 
