@@ -16,6 +16,7 @@ from generation.api import (
     recipes_router,
     styles_router,
     uploads_router,
+    workers_router,
 )
 from models_hub.api import router as models_router
 from sdweb import __version__
@@ -43,6 +44,7 @@ api.add_router("/prompts", prompts_router, auth=_generating)
 api.add_router("/uploads", uploads_router, auth=_generating)
 api.add_router("/images", images_router, auth=_collecting)
 api.add_router("/images", recipes_router, auth=_collecting)
+api.add_router("/workers", workers_router, auth=signed_in(write=ApiToken.Scope.MANAGE))
 api.add_router("/models", models_router, auth=signed_in(write=ApiToken.Scope.MANAGE))
 
 

@@ -6,6 +6,7 @@ from generation.api.prompts import router as prompts_router
 from generation.api.recipes import router as recipes_router
 from generation.api.styles import router as styles_router
 from generation.api.uploads import router as uploads_router
+from generation.api.workers import router as workers_router
 
 __all__ = [
     "jobs_router",
@@ -14,4 +15,5 @@ __all__ = [
     "recipes_router",
     "styles_router",
     "uploads_router",
+    "workers_router",
 ]

@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from sdweb.accounts import rights
 from tests.access.world import World
+from tests.factories import WorkerFactory
 from tests.generation.drawing import encoded, picture
 
 Values = Mapping[str, Any] | Callable[[World], Mapping[str, Any]]
@@ -63,6 +64,10 @@ def _upload(world: World) -> dict[str, str]:
     return {"image": f"upload:{world.upload.pk}"}
 
 
+def _worker(_world: World) -> dict[str, object]:
+    return {"name": WorkerFactory.create().name}
+
+
 def _picture_file() -> bytes:
     return encoded(picture())
 
@@ -103,6 +108,10 @@ OPERATIONS: dict[str, Rule] = {
     "uploads_get": own(),
     "uploads_content": own(),
     "uploads_delete": own(204),
+    # --- The machines
+    "workers_list": permitted(rights.SEE_WORKERS),
+    "workers_drain": permitted(rights.MANAGE_QUEUE, path=_worker),
+    "workers_resume": permitted(rights.MANAGE_QUEUE, path=_worker),
     # --- The gallery
     "images_list": mine(),
     "images_read_recipe": mine(422, files=_picture_file),

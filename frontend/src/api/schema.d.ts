@@ -515,6 +515,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Workers, queue and rates
+         * @description For staff and for those with `generation.view_worker` or `generation.manage_queue`; else 403.
+         */
+        get: operations["workers_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workers/{name}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a worker finish and take nothing more
+         * @description With `generation.manage_queue`. It stays so after a restart, until it is resumed.
+         */
+        post: operations["workers_drain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workers/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a worker take jobs again
+         * @description With `generation.manage_queue`.
+         */
+        post: operations["workers_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -886,6 +946,56 @@ export interface components {
             name: string;
             /** Url */
             url: string;
+        };
+        /**
+         * FleetErrorOut
+         * @description Jobs that failed for one reason in the last hour.
+         */
+        FleetErrorOut: {
+            /** Code */
+            code: string;
+            /** Count */
+            count: number;
+        };
+        /**
+         * FleetOut
+         * @description Everything about the machines at one moment.
+         */
+        FleetOut: {
+            /** Errors */
+            errors: components["schemas"]["FleetErrorOut"][];
+            queue: components["schemas"]["FleetQueueOut"];
+            rates: components["schemas"]["FleetRatesOut"];
+            /** Workers */
+            workers: components["schemas"]["WorkerOut"][];
+        };
+        /**
+         * FleetQueueOut
+         * @description The queue in numbers.
+         */
+        FleetQueueOut: {
+            /** Held */
+            held: number;
+            /** Oldest Wait Seconds */
+            oldest_wait_seconds: number | null;
+            /** Paused */
+            paused: boolean;
+            /** Running */
+            running: number;
+            /** Waiting */
+            waiting: number;
+        };
+        /**
+         * FleetRatesOut
+         * @description How much gets done.
+         */
+        FleetRatesOut: {
+            /** Jobs Per Hour */
+            jobs_per_hour: number;
+            /** Mean Batch */
+            mean_batch: number;
+            /** Pictures Per Minute */
+            pictures_per_minute: number;
         };
         /**
          * FreeUIn
@@ -2250,6 +2360,56 @@ export interface components {
             /** Name */
             name: string;
         };
+        /**
+         * WorkerOut
+         * @description One GPU worker; counters are since its process began.
+         */
+        WorkerOut: {
+            /** Accepts */
+            accepts: boolean;
+            /** Alive */
+            alive: boolean;
+            /** Device */
+            device: string;
+            /** Device Name */
+            device_name: string;
+            /** Device Seconds */
+            device_seconds: number;
+            /** Errors */
+            errors: number;
+            /** Host */
+            host: string;
+            /** Jobs Done */
+            jobs_done: number;
+            /** Jobs Running */
+            jobs_running: number;
+            /** Loads */
+            loads: number;
+            /** Mean Batch */
+            mean_batch: number;
+            /** Memory Total Mb */
+            memory_total_mb: number;
+            /** Memory Used Mb */
+            memory_used_mb: number;
+            /** Models */
+            models: string[];
+            /** Name */
+            name: string;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
+            /** Slots */
+            slots: number;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Tick Ms */
+            tick_ms: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -3035,6 +3195,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WildcardList"];
+                };
+            };
+        };
+    };
+    workers_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetOut"];
+                };
+            };
+        };
+    };
+    workers_drain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerOut"];
+                };
+            };
+        };
+    };
+    workers_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerOut"];
                 };
             };
         };
