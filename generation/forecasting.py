@@ -54,6 +54,11 @@ class _Slot:
     """How many jobs share its GPU while the queue is not empty."""
 
 
+def measured_tflops() -> float | None:
+    """Predicted work that a GPU does in a second, over all kinds of work; None while nothing is known."""
+    return fair_queue.paces().tflops()
+
+
 def predicted_seconds(
     *, cost_tflop: float, family: str, width: int, height: int, learned: Paces | None = None
 ) -> float | None:

@@ -7,6 +7,8 @@ from django.db.models import Q, QuerySet
 
 from generation import prompt_files
 from generation.engine.prompts import Style
+from generation.forecasting import Forecast as Forecast  # noqa: PLC0414 - asked for here, among the others
+from generation.forecasting import queue_forecast as queue_forecast  # noqa: PLC0414
 from generation.models import ACTIVE_STATES, FINISHED_STATES, Job, JobState, SavedStyle
 from sdweb.accounts.models import User
 from sdweb.errors import PortalError, not_found

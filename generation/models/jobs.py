@@ -86,7 +86,7 @@ class Job(models.Model):
     charged = models.FloatField(
         default=0.0,
         editable=False,
-        help_text="TFLOP per weight that the attempt took of the owner's share; what is not done is refunded.",
+        help_text="TFLOP per weight that the attempt took of the owner's share; what is undone is refunded.",
     )
     attempt = models.PositiveIntegerField(default=0, help_text="How often a worker has begun with it.")
     lost_attempts = models.PositiveIntegerField(default=0, help_text="How often a worker was lost over it.")
