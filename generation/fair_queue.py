@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.db import connection
@@ -13,7 +13,7 @@ from generation import scheduling
 from generation.batching import batch_key
 from generation.models import FairClock, Job, JobState, Pace, QueueState, Share, Worker
 from generation.pace import Kind, Measured, Paces, kind_of
-from generation.presence import WORKER_SECONDS
+from generation.presence import workers_here
 from generation.scheduling import Other, Person, Supply, Waiting
 from sdweb.accounts.models import User
 from sdweb.accounts.policies import limits_of_all
@@ -94,8 +94,7 @@ def queue_paused() -> bool:
 
 def workers_live() -> list[Worker]:
     """Those heard of lately that take jobs."""
-    since = timezone.now() - timedelta(seconds=WORKER_SECONDS)
-    return list(Worker.objects.filter(seen_at__gte=since, accepts=True))
+    return list(workers_here().filter(accepts=True))
 
 
 def running_jobs() -> list[RunningJob]:

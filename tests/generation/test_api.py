@@ -249,6 +249,7 @@ class TestPlaces:
         mine = alice_client.get("/api/v1/jobs").json()["items"]
         assert [job["position"] for job in mine] == [4, 3, 1]
 
+    @pytest.mark.usefixtures("model")
     def test_waiting_times_come_from_what_was_measured(
         self, alice_client: Client, claim: Any, settings: Any
     ) -> None:
