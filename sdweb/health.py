@@ -50,11 +50,11 @@ def _database() -> bool:
 
 
 def _redis() -> bool:
-    from django.core.cache import cache
+    from django.core.cache import caches
 
     key = f"readyz:{uuid.uuid4()}"
-    cache.set(key, 1, timeout=5)
-    return bool(cache.get(key) == 1)
+    caches["redis"].set(key, 1, timeout=5)
+    return bool(caches["redis"].get(key) == 1)
 
 
 def _storage() -> bool:

@@ -17,7 +17,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse] | Callable[[HttpRequest], Aw
 SHARED: Final = (
     "default-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; "
     "style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
-    "form-action 'self'; frame-ancestors 'self'; "
+    "frame-ancestors 'self'; "
 )
 # The admin's own scripts are inline and use Alpine, which evaluates expressions; only staff get there.
 ADMIN_SCRIPTS: Final = "script-src 'self' 'unsafe-inline' 'unsafe-eval'"
@@ -33,8 +33,11 @@ class SecurityHeadersMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
         hashes = " ".join(inline_script_hashes(settings.FRONTEND_DIST / "index.html"))
-        self.portal_policy = SHARED + f"script-src 'self' {hashes}".rstrip()
-        self.admin_policy = SHARED + ADMIN_SCRIPTS
+        # The way to a provider of single sign-on begins with a form, and browsers look at every step of it.
+        forms = " ".join(("form-action 'self'", *settings.SIGN_ON_ORIGINS))
+        shared = f"{SHARED}{forms}; "
+        self.portal_policy = shared + f"script-src 'self' {hashes}".rstrip()
+        self.admin_policy = shared + ADMIN_SCRIPTS
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 

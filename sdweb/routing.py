@@ -7,6 +7,7 @@ from channels.security.websocket import WebsocketDenier
 from django.urls import path, re_path
 
 from generation.consumers import PortalConsumer
+from sdweb.accounts.second_factor import SecondFactorSockets
 from sdweb.accounts.sockets import SocketSignIn
 from sdweb.origins import SameOriginOnly
 
@@ -21,4 +22,4 @@ routes: list[Any] = [
     path("ws/", PortalConsumer.as_asgi()),  # type: ignore[arg-type]
     re_path(r"", _nowhere),  # type: ignore[arg-type]
 ]
-websocket_application: Any = SameOriginOnly(SocketSignIn(URLRouter(routes)))
+websocket_application: Any = SameOriginOnly(SocketSignIn(SecondFactorSockets(URLRouter(routes))))

@@ -1,5 +1,7 @@
 """People and the registration switch in the admin."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -11,12 +13,15 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin, StackedInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from sdweb.accounts import admin_signing_in
 from sdweb.accounts.models import GroupLimits, Limits, SiteSettings, User, UserLimits
 from sdweb.accounts.selectors import site_settings
+from sdweb.accounts.services import address_set
 
 LIMITS = tuple(field.name for field in Limits._meta.fields)
 NO_LIMIT = "Empty: nothing is said here. Zero: no limit."
 
+del admin_signing_in  # it registers itself
 admin.site.unregister(Group)
 
 
@@ -49,6 +54,12 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg] # 
     )
     readonly_fields = ("last_login", "date_joined")
     inlines = (UserLimitsInline,)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, *details: Any, **options: Any) -> None:
+        """Save, and count the address as confirmed."""
+        super().save_model(request, obj, form, *details, **options)
+        if "email" in form.changed_data:
+            address_set(user=obj)
 
 
 @admin.register(Group)

@@ -6,10 +6,10 @@ from django.middleware.csrf import get_token
 from ninja import Router, Schema
 
 from sdweb import __version__
-from sdweb.accounts.adapter import passkeys_possible
 from sdweb.accounts.authentication import anybody
 from sdweb.accounts.models import User
 from sdweb.accounts.rights import rights_of
+from sdweb.accounts.second_factor import passkeys_possible
 from sdweb.accounts.selectors import registration_open, second_factor_missing
 
 router = Router(tags=["account"])
@@ -50,7 +50,7 @@ def me_get(request: HttpRequest) -> MeOut:
     user = request.user
     return MeOut(
         user=_user_out(user) if isinstance(user, User) else None,
-        registration_open=registration_open() and not settings.SSO_ONLY,
+        registration_open=registration_open(),
         password_reset=settings.EMAIL_CONFIGURED and not settings.SSO_ONLY,
         sso_only=settings.SSO_ONLY,
         passkeys=passkeys_possible(request),

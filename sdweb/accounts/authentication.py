@@ -14,6 +14,8 @@ from ninja.security import SessionAuth as NinjaSessionAuth
 
 from sdweb.accounts.models import ApiToken, User
 from sdweb.accounts.origin import current_origin
+from sdweb.accounts.second_factor import second_factor_refusal
+from sdweb.accounts.selectors import second_factor_missing
 from sdweb.accounts.tokens import scope_require, token_authenticate, token_origin
 from sdweb.errors import PortalError
 
@@ -31,7 +33,8 @@ def bearer(request: HttpRequest) -> str | None:
 def token_sign_in(request: HttpRequest, scope: ApiToken.Scope | None) -> ApiToken | None:
     """Make the request the token's, if it carries one; ``scope`` is what it must be allowed, None nothing.
 
-    Raises ``invalid_token`` and ``scope_missing``. Returns None for a request without a token.
+    Raises ``invalid_token``, ``scope_missing`` and ``second_factor_required``. Returns None for a request
+    without a token.
     """
     text = bearer(request)
     if text is None:
@@ -41,6 +44,8 @@ def token_sign_in(request: HttpRequest, scope: ApiToken.Scope | None) -> ApiToke
     current_origin.set(token_origin(current_origin.get(), token))
     if scope is not None:
         scope_require(token.scopes, scope)
+        if second_factor_missing(token.user):
+            raise second_factor_refusal()
     return token
 
 

@@ -21,10 +21,23 @@ def site_settings() -> SiteSettings:
 
 def registration_open() -> bool:
     """Whether somebody may create an account now."""
-    return site_settings().registration_open
+    return site_settings().registration_open and not settings.SSO_ONLY
+
+
+def registration_domains() -> frozenset[str]:
+    """Domains whose addresses may register, in lower case; empty: all."""
+    lines = site_settings().registration_domains.splitlines()
+    return frozenset(line.strip().lstrip("@").lower() for line in lines if line.strip())
+
+
+def second_factor_asked(user: User) -> bool:
+    """Whether ``SDWEB_REQUIRE_2FA`` holds for this person."""
+    required: str = settings.REQUIRE_2FA
+    return required == "all" or (required == "staff" and user.is_staff)
 
 
 def second_factor_missing(user: User) -> bool:
-    """Whether ``SDWEB_REQUIRE_2FA`` asks this person for a second factor that they do not have yet."""
-    asked = settings.REQUIRE_2FA == "all" or (settings.REQUIRE_2FA == "staff" and user.is_staff)
-    return asked and not Authenticator.objects.filter(user=user, type__in=SECOND_FACTORS).exists()
+    """Whether this person must have a second factor and has none."""
+    if not second_factor_asked(user):
+        return False
+    return not Authenticator.objects.filter(user=user, type__in=SECOND_FACTORS).exists()

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -43,7 +44,41 @@ def administrator_bootstrap(*, username: str, password: str, email: str) -> Boot
     _require_strength(password or generated, user)
     user.set_password(password or generated)
     user.save()
+    address_set(user=user)
     return Bootstrapped(user=user, generated_password=generated)
+
+
+@transaction.atomic
+def address_set(*, user: User) -> None:
+    """Make the account's address the one that its row has: an administrator wrote it, so it is confirmed."""
+    email = user.email.lower()
+    EmailAddress.objects.filter(user=user).exclude(email=email).delete()
+    if email:
+        taken = EmailAddress.objects.exclude(user=user).filter(email=email, verified=True).exists()
+        EmailAddress.objects.update_or_create(
+            user=user, email=email, defaults={"primary": True, "verified": not taken}
+        )
+
+
+@transaction.atomic
+def emergency_administrator(*, username: str) -> User:
+    """The active administrator of that name, made without a password where nobody has it.
+
+    Raises ``PortalError("not_administrator")``.
+    """
+    user = User.objects.filter(username__iexact=username).first()
+    if user is None:
+        user = User(username=username, is_staff=True, is_superuser=True)
+        user.set_unusable_password()
+        user.save()
+    elif not (user.is_active and user.is_superuser):
+        raise PortalError(
+            "not_administrator",
+            f"{username} exists and is no active administrator.",
+            hint="Name an administrator, or somebody who does not exist yet.",
+            status=409,
+        )
+    return user
 
 
 def _require_strength(password: str, user: User) -> None:

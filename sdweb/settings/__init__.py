@@ -7,6 +7,7 @@ from sdweb.settings.database import database_config
 from sdweb.settings.env import ROOT, environment_load
 from sdweb.settings.mail import mail_config
 from sdweb.settings.network import allowed_hosts, trusted_origins
+from sdweb.settings.oidc import allauth_providers, providers_parse, sign_on_origins
 from sdweb.static import add_cache_headers
 
 ENV: Final = environment_load()
@@ -18,6 +19,7 @@ SECRET_KEY = ENV.secret_key.get_secret_value() if ENV.secret_key else ""
 DATA_DIR = ENV.data_dir
 MODELS_PATH = ENV.models_path
 PUBLIC_URL = ENV.public_url.rstrip("/")
+PORT = ENV.port
 ADMIN_USERNAME = ENV.admin_username
 ADMIN_PASSWORD = ENV.admin_password.get_secret_value() if ENV.admin_password else ""
 ADMIN_EMAIL = ENV.admin_email
@@ -90,7 +92,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "sdweb.ratelimit.middleware.RateLimitMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "sdweb.accounts.sessions.SessionActivityMiddleware",
+    "sdweb.accounts.second_factor.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "sdweb.urls"
@@ -120,12 +123,14 @@ REDIS_URL = ENV.redis_url.get_secret_value()
 REDIS_CONNECT_SECONDS = 2
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "sdweb.cache.RedisOrOwnCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "sdweb",
         "OPTIONS": {"socket_connect_timeout": REDIS_CONNECT_SECONDS, "socket_timeout": REDIS_CONNECT_SECONDS},
     }
 }
+# Redis itself, for those who ask whether it is there.
+CACHES["redis"] = {**CACHES["default"], "BACKEND": "django.core.cache.backends.redis.RedisCache"}
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
         # Publish and subscribe, measured 2 to 5 times cheaper than the layer with stored messages. It keeps
@@ -197,12 +202,53 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 REQUIRE_2FA = ENV.require_2fa
 SSO_ONLY = ENV.sso_only
+EMAIL_CONFIGURED = ENV.email_url is not None
 ACCOUNT_ADAPTER = "sdweb.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
-ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = ENV.email_verification
+ACCOUNT_SIGNUP_FIELDS = [
+    "username*",
+    "email*" if ENV.email_verification == "mandatory" else "email",
+    "password1*",
+]
 ACCOUNT_USERNAME_MIN_LENGTH = 2
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_CHANGE_EMAIL = True  # one address for each person; another one takes its place once it is confirmed
+# Without mails it cannot be hidden whether somebody has an address: the form has to say that it is taken.
+ACCOUNT_PREVENT_ENUMERATION = EMAIL_CONFIGURED
+ACCOUNT_EMAIL_NOTIFICATIONS = EMAIL_CONFIGURED
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # for addresses, second factors and connected providers
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PUBLIC_URL.startswith("https://") else "http"
+ACCOUNT_RATE_LIMITS = {
+    # What a person may try, by their address, by the account ("key") and once signed in ("user").
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "signup": "20/m/ip",
+    "reset_password": "10/m/ip,3/5m/key",
+    "reset_password_from_key": "20/m/ip",
+    "confirm_email": "1/3m/key",
+    "reauthenticate": "10/m/user",
+    "change_password": "5/m/user",
+    "manage_email": "10/m/user",
+}
+MFA_ADAPTER = "sdweb.accounts.second_factor.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = not ENV.sso_only
+MFA_TOTP_ISSUER = "Stable Diffusion portal"
+MFA_TOTP_TOLERANCE = 1  # a clock that is half a minute off must do
+# Addresses are unverified where there is no mail server, and a second factor is wanted there too.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_RATE_LIMITS = {"webauthn_login": "10/m/ip"}
+USERSESSIONS_ADAPTER = "sdweb.accounts.sessions.SessionsAdapter"
+USERSESSIONS_TRACK_ACTIVITY = True
+OIDC_PROVIDERS = providers_parse(ENV.oidc.get_secret_value() if ENV.oidc else "")
+SIGN_ON_ORIGINS = sign_on_origins(OIDC_PROVIDERS)
+SOCIALACCOUNT_ADAPTER = "sdweb.accounts.sso.SsoAdapter"
+SOCIALACCOUNT_PROVIDERS = allauth_providers(OIDC_PROVIDERS)
+SOCIALACCOUNT_STORE_TOKENS = False  # nothing is asked of the provider after the sign-on
+SOCIALACCOUNT_EMAIL_REQUIRED = False  # the provider says who somebody is, with or without an address
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True  # where "trust_email" lets somebody in by the address
 HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("browser",)
 HEADLESS_FRONTEND_URLS = {
@@ -212,16 +258,6 @@ HEADLESS_FRONTEND_URLS = {
     "account_confirm_email": f"{PUBLIC_URL}/#/confirm-email/{{key}}",
     "socialaccount_login_error": f"{PUBLIC_URL}/#/sign-in",
 }
-MFA_ADAPTER = "sdweb.accounts.adapter.SecondFactorAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
-MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_TOTP_ISSUER = "Stable Diffusion portal"
-MFA_TOTP_TOLERANCE = 1  # a clock that is half a minute off must do
-# Addresses are unverified where there is no mail server, and a second factor is wanted there too.
-MFA_ALLOW_UNVERIFIED_EMAIL = True
-USERSESSIONS_TRACK_ACTIVITY = True
-SOCIALACCOUNT_STORE_TOKENS = False  # nothing is asked of the provider after the sign-on
-EMAIL_CONFIGURED = ENV.email_url is not None
 globals().update(mail_config(ENV.email_url.get_secret_value() if ENV.email_url else ""))
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.email_from
 LOGIN_URL = "/#/sign-in"
@@ -295,13 +331,14 @@ UNFOLD = {
     "SITE_TITLE": "Stable Diffusion portal",
     "SITE_HEADER": "Stable Diffusion portal",
     "SITE_URL": "/",
-    "LOGIN": {"form": "sdweb.accounts.forms.AdminLoginForm"},
 }
 
 if PROFILE == "test":
     # Unit tests run without Redis; the tests that need a real one start it and use the embedded profile.
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES = {
+        name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"} for name in ("default", "redis")
+    }
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     RATE_LIMIT_REDIS_URL = ""

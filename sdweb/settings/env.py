@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from sdweb.ratelimit.rates import Rate, rate_read
 from sdweb.settings.mail import mail_config
+from sdweb.settings.oidc import providers_parse
 from sdweb.settings.proxies import Networks, proxies_parse
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -29,6 +30,7 @@ SECRETS: Final = {
     "redis_url": "SDWEB_REDIS_URL",
     "admin_password": "SDWEB_ADMIN_PASSWORD",
     "email_url": "SDWEB_EMAIL_URL",
+    "oidc": "SDWEB_OIDC",
 }
 """Fields whose variable may be given as a file, by ``<VARIABLE>_FILE``."""
 
@@ -66,6 +68,12 @@ def _rate(value: object) -> object:
 
 RateText = Annotated[Rate, NoDecode, BeforeValidator(_rate)]
 """``requests/seconds``."""
+
+
+def _providers_checked(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        providers_parse(value.get_secret_value())
+    return value
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -135,6 +143,8 @@ class Environment(BaseSettings):
     email_from: str = "Stable Diffusion portal <noreply@localhost>"
     email_verification: Literal["none", "optional", "mandatory"] = "none"
     require_2fa: Literal["none", "staff", "all"] = "none"
+    oidc: Annotated[SecretStr | None, AfterValidator(_providers_checked)] = None
+    """Providers of single sign-on, see ``sdweb.settings.oidc``."""
     sso_only: bool = False
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -184,6 +194,12 @@ def environment_load() -> Environment:
         raise ConfigurationError(f"The environment is wrong: {problems}") from None
     if loaded.lease_seconds <= 2 * loaded.heartbeat_seconds:
         raise ConfigurationError("SDWEB_LEASE_SECONDS must be more than twice SDWEB_HEARTBEAT_SECONDS.")
+    if loaded.email_verification != "none" and loaded.email_url is None:
+        raise ConfigurationError(
+            f"SDWEB_EMAIL_VERIFICATION={loaded.email_verification} needs a mail server: set SDWEB_EMAIL_URL."
+        )
+    if loaded.sso_only and (loaded.oidc is None or not providers_parse(loaded.oidc.get_secret_value())):
+        raise ConfigurationError("SDWEB_SSO_ONLY needs a provider to sign in with: set SDWEB_OIDC.")
     return _with_absolute_paths(_with_secret_key(loaded))
 
 

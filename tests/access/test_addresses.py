@@ -14,8 +14,8 @@ from tests.access.world import World, somebody_with, world_make
 
 pytestmark = pytest.mark.django_db
 
-ELSEWHERE: Final = ("api/v1/", "admin/", "_allauth/", "accounts/oidc/")
-"""Those have their own tests: ``test_operations.py``, the one below, and allauth's."""
+ELSEWHERE: Final = ("api/v1/", "admin/", "_allauth/", "accounts/")
+"""Those have their own tests: ``test_operations.py``, the one below, ``tests/accounts``, and allauth's."""
 PUBLIC: Final = {"": 200, "healthz": 200, "readyz": 503}
 FILES: Final = {
     "outputs/<uuid:image_id>.png",

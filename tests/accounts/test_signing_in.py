@@ -1,27 +1,13 @@
 """Signing up, in and out, and changing the password, through the addresses that the front end uses."""
 
-import json
-from typing import Any
-
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from sdweb.accounts.models import SiteSettings, User
+from tests.accounts.headless import AUTH, post
 from tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
-
-AUTH = "/_allauth/browser/v1"
-
-
-@pytest.fixture(autouse=True)
-def _no_earlier_attempts() -> None:
-    cache.clear()
-
-
-def post(client: Client, path: str, **data: Any) -> Any:
-    return client.post(f"{AUTH}{path}", json.dumps(data), content_type="application/json")
 
 
 def open_registration(*, is_open: bool) -> None:
@@ -57,20 +43,33 @@ def test_guessing_is_stopped(alice: User, anonymous_client: Client) -> None:
     assert right.status_code == 400
 
 
-def test_guessing_is_stopped_in_the_admin_too(admin: User, anonymous_client: Client) -> None:
-    for i in range(6):
-        anonymous_client.post("/admin/login/", {"username": "root", "password": f"guess {i}"})
-    response = anonymous_client.post("/admin/login/", {"username": "root", "password": PASSWORD})
-    assert response.status_code == 200
-    assert "Too many failed login attempts" in response.content.decode()
+class TestTheAdmin:
+    """It has no sign-in of its own."""
 
-
-def test_the_admin_signs_in_with_the_right_password(admin: User, anonymous_client: Client) -> None:
-    response = anonymous_client.post(
-        "/admin/login/?next=/admin/", {"username": "root", "password": PASSWORD, "next": "/admin/"}
+    @pytest.mark.parametrize(
+        ("wanted", "next_page"),
+        [
+            ("/admin/accounts/user/", "%2Fadmin%2Faccounts%2Fuser%2F"),
+            ("https://evil.example/admin/", "%2Fadmin%2F"),
+            ("//evil.example/admin/", "%2Fadmin%2F"),
+        ],
     )
-    assert response.status_code == 302
-    assert anonymous_client.get("/admin/").status_code == 200
+    def test_sends_strangers_to_the_portals_page(
+        self, anonymous_client: Client, wanted: str, next_page: str
+    ) -> None:
+        answer = anonymous_client.get("/admin/login/", {"next": wanted})
+        assert (answer.status_code, answer["Location"]) == (302, f"/?next={next_page}#/")
+
+    def test_lets_staff_go_on(self, admin_client: Client) -> None:
+        assert admin_client.get("/admin/login/?next=/admin/auth/group/")["Location"] == "/admin/auth/group/"
+
+    def test_sends_others_back(self, alice_client: Client) -> None:
+        assert alice_client.get("/admin/login/?next=/admin/")["Location"] == "/"
+
+    def test_takes_no_password(self, admin: User, anonymous_client: Client) -> None:
+        form = {"username": "root", "password": PASSWORD}
+        assert anonymous_client.post("/admin/login/", form).status_code == 405
+        assert anonymous_client.get("/admin/").status_code == 302
 
 
 def test_out(alice_client: Client) -> None:

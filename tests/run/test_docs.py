@@ -9,7 +9,7 @@ from sdweb.launcher.paths import ROOT
 from sdweb.settings.env import SECRETS, Environment
 
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
-ROW = re.compile(r"^\| `([A-Z_]+)` \|([^|]*)\|", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z0-9_]+)` \|([^|]*)\|", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 # Where the page says in words what the default is, as there is no value to show.
 IN_WORDS = {"SECRET_KEY", "SDWEB_DATABASE_URL", "SDWEB_REDIS_URL", "SDWEB_ADMIN_PASSWORD"}

@@ -1,5 +1,6 @@
 """The environment: typed, loud, secrets from files."""
 
+import json
 import os
 import stat
 from ipaddress import ip_network
@@ -17,6 +18,7 @@ from sdweb.settings.env import (
 )
 from sdweb.settings.mail import mail_config
 from sdweb.settings.network import allowed_hosts, trusted_origins
+from sdweb.settings.oidc import providers_parse, sign_on_origins
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +81,8 @@ class TestSecrets:
     def test_from_a_file(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, field: str, variable: str
     ) -> None:
-        content = {"email_url": "smtp://from.the.file"}.get(field, "from the file, long enough for a key")
+        checked = {"email_url": "smtp://from.the.file", "oidc": "[]"}
+        content = checked.get(field, "from the file, long enough for a key")
         file = tmp_path / "secret"
         file.write_text(f"{content}\n", encoding="utf-8")
         monkeypatch.setenv(f"{variable}_FILE", str(file))
@@ -204,3 +207,80 @@ class TestMail:
 def test_trusted_proxies(monkeypatch: pytest.MonkeyPatch, value: str, parsed: object) -> None:
     monkeypatch.setenv("SDWEB_TRUSTED_PROXIES", value)
     assert environment_load().trusted_proxies == parsed
+
+
+def provider(**changes: object) -> str:
+    entry = {"id": "corp", "name": "Corp", "server_url": "https://id.example.org", "client_id": "portal"}
+    return json.dumps([{**entry, **changes}])
+
+
+class TestProviders:
+    def test_are_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SDWEB_OIDC", provider(client_secret="hush", groups={"artists": "Artists"}))
+        (found,) = providers_parse(environment_load().oidc.get_secret_value())  # type: ignore[union-attr]
+        assert (found.id, found.sign_up, found.trust_email) == ("corp", False, False)
+        assert found.groups == {"artists": "Artists"}
+        assert found.client_secret.get_secret_value() == "hush"
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("{not json", "no JSON"),
+            ('{"id": "corp"}', "the list"),
+            ("[1]", "provider 1"),
+            (
+                provider(server_url="http://id.example.org"),
+                "provider corp: server_url: must begin with https",
+            ),
+            (provider(server_url="id.example.org"), "provider corp: server_url"),
+            (provider(id="Corp & Co"), "id"),
+            (provider(scopes=["email"]), '"scopes" must contain "openid"'),
+            (provider(client_id=""), "provider corp: client_id"),
+            (provider(admins=["chiefs"]), "provider corp: admins"),
+            (provider(groups={"artists": 1}), "provider corp: groups.artists"),
+            (provider()[:-1] + "," + provider()[1:], "corp is given twice"),
+        ],
+    )
+    def test_mistakes_are_told_with_their_place(
+        self, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+    ) -> None:
+        monkeypatch.setenv("SDWEB_OIDC", text)
+        with pytest.raises(ConfigurationError, match="SDWEB_OIDC") as caught:
+            environment_load()
+        assert told in str(caught.value)
+
+    def test_a_mistake_beside_a_secret_does_not_tell_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SDWEB_OIDC", provider(client_secret=["hush"], name=""))
+        with pytest.raises(ConfigurationError) as caught:
+            environment_load()
+        assert "client_secret" in str(caught.value)
+        assert "hush" not in str(caught.value)
+
+    def test_a_provider_on_this_machine_may_go_without_tls(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SDWEB_OIDC", provider(server_url="http://localhost:9400"))
+        assert environment_load().oidc is not None
+
+    @pytest.mark.parametrize("text", [None, "[]"])
+    def test_nothing_but_single_sign_on_needs_a_provider(
+        self, monkeypatch: pytest.MonkeyPatch, text: str | None
+    ) -> None:
+        monkeypatch.setenv("SDWEB_SSO_ONLY", "true")
+        if text:
+            monkeypatch.setenv("SDWEB_OIDC", text)
+        with pytest.raises(ConfigurationError, match="SDWEB_OIDC"):
+            environment_load()
+
+    def test_forms_may_lead_to_them_and_nowhere_else(self) -> None:
+        text = provider(server_url="https://id.example.org/realms/x", origins=["https://login.example.org/"])
+        assert sign_on_origins(providers_parse(text)) == [
+            "https://id.example.org",
+            "https://login.example.org",
+        ]
+
+
+def test_confirming_addresses_needs_a_mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDWEB_EMAIL_VERIFICATION", "mandatory")
+    with pytest.raises(ConfigurationError, match="SDWEB_EMAIL_URL"):
+        environment_load()
+    monkeypatch.setenv("SDWEB_EMAIL_URL", "smtp://mail")
+    assert environment_load().email_verification == "mandatory"

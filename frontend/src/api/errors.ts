@@ -7,16 +7,12 @@ export class ApiError extends Error implements ErrorBody {
   readonly hint: string;
   readonly fields: Record<string, string>;
 
-  /** Seconds after which asking again may help; 0 where the server did not say. */
-  readonly retryAfter: number;
-
-  constructor(status: number, body: Partial<ErrorBody>, retryAfter = 0) {
+  constructor(status: number, body: Partial<ErrorBody>) {
     super(body.message ?? '');
     this.name = 'ApiError';
     this.status = status;
     this.code = body.code ?? `http_${status}`;
     this.hint = body.hint ?? '';
     this.fields = body.fields ?? {};
-    this.retryAfter = retryAfter;
   }
 }
