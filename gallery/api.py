@@ -4,7 +4,7 @@ here.
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Final, cast
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
@@ -68,6 +68,29 @@ class ImagePatch(Schema):
     favourite: StrictBool
 
 
+MAX_IDS: Final = 200
+
+
+class ImageIds(Schema):
+    """Pictures, by their ids."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[uuid.UUID] = Field(min_length=1, max_length=MAX_IDS)
+
+
+class ImageMarks(ImageIds):
+    """Pictures, and whether they are favourites."""
+
+    favourite: StrictBool
+
+
+class ImagesChanged(Schema):
+    """Those that are now as was asked for; what is missing does not exist, or not for this person."""
+
+    ids: list[uuid.UUID]
+
+
 def image_out(image: Image) -> ImageOut:
     """The wire form, with fresh signed addresses."""
     return ImageOut(
@@ -99,6 +122,37 @@ def images_list(request: HttpRequest, filters: Annotated[ImageFilters, Query()])
     )
     images, next_cursor = keyset_page(found, filters.cursor, filters.limit)
     return ImagePage(items=[image_out(image) for image in images], next_cursor=next_cursor)
+
+
+@router.post(
+    "/trash", response=ImagesChanged, operation_id="images_trash_many", summary="Several into the trash"
+)
+def images_trash_many(request: HttpRequest, body: ImageIds) -> ImagesChanged:
+    """Up to 200 in one request."""
+    return ImagesChanged(ids=services.own_images_trash(user=_user(request), image_ids=body.ids))
+
+
+@router.post(
+    "/restore", response=ImagesChanged, operation_id="images_restore_many", summary="Several out of the trash"
+)
+def images_restore_many(request: HttpRequest, body: ImageIds) -> ImagesChanged:
+    """Up to 200 in one request, within the retention time."""
+    return ImagesChanged(ids=services.own_images_restore(user=_user(request), image_ids=body.ids))
+
+
+@router.post(
+    "/favourite",
+    response=ImagesChanged,
+    operation_id="images_update_many",
+    summary="Mark several as favourites",
+)
+def images_update_many(request: HttpRequest, body: ImageMarks) -> ImagesChanged:
+    """Up to 200 in one request; or take the mark away."""
+    return ImagesChanged(
+        ids=services.own_images_set_favourite(
+            user=_user(request), image_ids=body.ids, favourite=body.favourite
+        )
+    )
 
 
 @router.get("/{uuid:image_id}", response=ImageOut, operation_id="images_get", summary="One picture of mine")

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -186,6 +186,31 @@ def image_restore(*, image_id: uuid.UUID, user: User) -> Image:
     if found is None:
         raise not_found("This picture")
     return found
+
+
+def own_images_trash(*, user: User, image_ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
+    """Several of this person's pictures into the trash. Returns those that lie there now; ids of others, or
+    of nothing, are left out.
+    """
+    mine = Image.objects.filter(pk__in=image_ids, owner=user)
+    images_trash(images=mine)
+    return list(mine.filter(deleted_at__isnull=False).values_list("pk", flat=True))
+
+
+def own_images_restore(*, user: User, image_ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
+    """Several out of the trash, within the retention time. Returns those that are in the gallery now."""
+    mine = Image.objects.filter(pk__in=image_ids, owner=user)
+    images_restore(images=mine)
+    return list(mine.filter(deleted_at=None).values_list("pk", flat=True))
+
+
+def own_images_set_favourite(
+    *, user: User, image_ids: Collection[uuid.UUID], favourite: bool
+) -> list[uuid.UUID]:
+    """Several marked, or not any more. Returns those of the gallery that it holds for now."""
+    mine = Image.objects.filter(pk__in=image_ids, owner=user, deleted_at=None)
+    mine.update(favourite=favourite)
+    return list(mine.filter(favourite=favourite).values_list("pk", flat=True))
 
 
 def images_trash(*, images: QuerySet[Image]) -> int:

@@ -4,6 +4,7 @@ import uuid
 from typing import Final
 
 from generation import events, publisher
+from generation.fair_queue import QUEUE_ORDER
 from generation.models import Job, JobState
 from generation.presenters import jobs_out
 from generation.schemas import ErrorOut, JobOut
@@ -52,7 +53,7 @@ def failure(error: ErrorOut) -> PortalError:
 
 def queue_moved() -> None:
     """The first people in the queue hear of their new place."""
-    waiting = list(Job.objects.filter(state=JobState.QUEUED).order_by("id")[:QUEUE_NEWS])
+    waiting = list(Job.objects.filter(state=JobState.QUEUED).order_by(*QUEUE_ORDER)[:QUEUE_NEWS])
     owners = {job.pk: job.owner_id for job in waiting}
     for out in jobs_out(waiting):
         events.send_to_user(owners[out.id], events.job_message(out), key=f"place.{out.id}")

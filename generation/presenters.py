@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from gallery.api import image_out
 from gallery.models import Image
 from gallery.selectors import images_of_jobs
+from generation.forecasting import Forecast, queue_forecast
 from generation.models import Job, JobState
 from generation.schemas import ErrorOut, JobOut, Params, ProgressOut
-from generation.selectors import Forecast, queue_forecast
 
 
 def jobs_out(jobs: Iterable[Job]) -> list[JobOut]:
@@ -37,14 +37,8 @@ def job_out(job: Job, *, forecast: Forecast, images: Sequence[Image] = ()) -> Jo
         params=Params(**job.params),
         progress=ProgressOut(step=job.step, total=job.total_steps, status=job.status) if running else None,
         position=place.position if place else None,
-        eta_seconds=_remaining_seconds(job, forecast) if running else (place.eta_seconds if place else None),
+        eta_seconds=forecast.remaining.get(job.pk) if running else (place.eta_seconds if place else None),
         error=ErrorOut(**job.error) if job.error else None,
         images=[image_out(image) for image in images if image.task == job.task],
         control_maps=[image_out(image) for image in images if image.task != job.task],
     )
-
-
-def _remaining_seconds(job: Job, forecast: Forecast) -> float | None:
-    if not forecast.tflops or not job.total_steps:
-        return None
-    return round(job.cost_tflop * (1.0 - job.step / job.total_steps) / forecast.tflops, 1)

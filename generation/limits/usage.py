@@ -8,8 +8,8 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
 from gallery.selectors import images_kept
+from generation.forecasting import measured_tflops
 from generation.models import ACTIVE_STATES, GpuUse, Job, JobState
-from generation.selectors import measured_tflops
 from sdweb.accounts.models import User
 
 

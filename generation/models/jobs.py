@@ -83,6 +83,11 @@ class Job(models.Model):
         help_text="When it was let past everybody else; of several the earliest is first.",
     )
 
+    charged = models.FloatField(
+        default=0.0,
+        editable=False,
+        help_text="TFLOP per weight that the attempt took of the owner's share; what is undone is refunded.",
+    )
     attempt = models.PositiveIntegerField(default=0, help_text="How often a worker has begun with it.")
     lost_attempts = models.PositiveIntegerField(default=0, help_text="How often a worker was lost over it.")
     worker = models.CharField(max_length=120, blank=True, help_text="The process that runs it.")
@@ -139,6 +144,11 @@ class Job(models.Model):
             # The queue: few rows, whatever the size of the table.
             models.Index(
                 fields=["owner", "turn", "id"], name="job_waiting", condition=Q(state=JobState.QUEUED)
+            ),
+            models.Index(
+                fields=["urgent_at"],
+                name="job_urgent",
+                condition=Q(state=JobState.QUEUED, urgent_at__isnull=False),
             ),
             # Retention, and a person's own "clear finished".
             models.Index(fields=["finished_at"], name="job_finished", condition=Q(finished_at__isnull=False)),

@@ -34,6 +34,9 @@ class Worker(models.Model):
     jobs_running = models.PositiveIntegerField(default=0)
     jobs_done = models.PositiveBigIntegerField(default=0, help_text="Since the process began.")
     resident = models.JSONField(default=list, blank=True, help_text="SHA-256 of the loaded checkpoints.")
+    loaded_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When it last began a job that needed another model."
+    )
     loads = models.PositiveBigIntegerField(default=0, help_text="Checkpoints loaded since the process began.")
     ticks = models.PositiveBigIntegerField(default=0, help_text="Denoiser calls since the process began.")
     rows = models.PositiveBigIntegerField(default=0, help_text="Rows in those calls, padding left out.")

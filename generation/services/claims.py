@@ -11,12 +11,15 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from gallery.services import NewImage, StoredImage, image_files_discard, image_files_write, images_create
-from generation import announcements, scheduling, selectors
-from generation.batching import batch_key
+from generation import announcements, fair_queue
 from generation.doorbell import after_commit
-from generation.models import Job, JobState
+from generation.fair_queue import Place, View
+from generation.models import Job, JobState, Worker
+from generation.scheduling import Choice, choose_job
 from generation.services.charging import device_seconds, job_charge
 from generation.services.endings import back_to_queue, fail
+from generation.services.paces import load_learn, pace_learn
+from generation.services.shares import share_charge
 from sdweb.errors import PortalError
 
 CLAIM_TRIES: Final = 5
@@ -32,6 +35,10 @@ class Claim:
     job: Job
     attempt: int
     worker: str
+    device: str = ""
+    """The maker's name for the worker's device, under which its pace is learned."""
+    loads: bool = False
+    """Whether a model had to be loaded for it."""
 
     def mine(self) -> QuerySet[Job]:
         """The row, as long as this claim holds."""
@@ -40,66 +47,65 @@ class Claim:
         )
 
 
-def job_claim(*, worker: str, resident: Collection[str] = (), running: Collection[str] = ()) -> Claim | None:
-    """Take the job that this worker should run now, or None when nothing waits.
+def job_claim(
+    *, worker: str, place: str = "", resident: Collection[str] = (), running: Collection[str] = ()
+) -> Claim | None:
+    """Take the job that this worker should run now, or None when nothing waits that it may or should run.
 
-    ``worker`` names the process uniquely, ``resident`` the models it has loaded and ``running`` the batch
-    keys of its jobs. The claim must be kept alive by ``job_heartbeat`` within ``LEASE_SECONDS``.
+    ``worker`` names the process uniquely, ``place`` its row in ``Worker`` (empty: it has none, and so cannot
+    be drained), ``resident`` the models it has loaded and ``running`` the batch keys of its jobs. The claim
+    must be kept alive by ``job_heartbeat`` within ``LEASE_SECONDS``.
     """
+    asking = Place(process=worker, name=place, resident=resident, running=running)
     for _ in range(CLAIM_TRIES):
-        heads = {job.pk: job for job in selectors.waiting_heads()}
-        choice = _choose(list(heads.values()), resident=resident, running=running)
-        if choice is None:
+        view = fair_queue.view_for(asking)
+        choice = choose_job(view.waiting, view.supply) if view else None
+        if view is None or choice is None:
             return None
-        if claim := _take(heads[choice.job_id], worker):
+        if claim := _take(choice, view, asking):
             return claim
     return None
 
 
-def _choose(
-    heads: Sequence[Job], *, resident: Collection[str], running: Collection[str]
-) -> scheduling.Waiting | None:
-    if not heads:
-        return None
-    now = timezone.now()
-    given, last_start = selectors.work_given(users={job.owner_id for job in heads}, now=now)
-    supply = scheduling.Supply(
-        now=now.timestamp(), given=given, last_start=last_start, resident=resident, running=running
-    )
-    return scheduling.choose_job([_waiting(job) for job in heads], supply)
-
-
-def _waiting(job: Job) -> scheduling.Waiting:
-    return scheduling.Waiting(
-        job_id=job.pk,
-        user_id=job.owner_id,
-        cost=job.cost_tflop,
-        since=job.created_at.timestamp(),
-        model=job.model.sha256 if job.model else "",
-        batch_key=batch_key(job),
-    )
-
-
-def _take(job: Job, worker: str) -> Claim | None:
+def _take(choice: Choice, view: View, asking: Place) -> Claim | None:
+    """Begin the job, unless somebody else was first."""
     now = timezone.now()
     with transaction.atomic():
-        taken = Job.objects.filter(pk=job.pk, state=JobState.QUEUED, attempt=job.attempt).update(
+        taken = Job.objects.filter(pk=choice.job.job_id, state=JobState.QUEUED).update(
             state=JobState.RUNNING,
             attempt=F("attempt") + 1,
-            worker=worker,
+            worker=asking.process,
             lease_expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
             started_at=now,
             step=0,
             total_steps=0,
             status="loading",
+            charged=choice.charge,
         )
         if not taken:
             return None
+        # It locks the owner's share, so that of two workers the second counts the first one's job.
+        share_charge(choice)
+        if _too_many_run(choice, view):
+            transaction.set_rollback(True)
+            return None
+        if choice.loads and asking.name:
+            Worker.objects.filter(pk=asking.name).update(loaded_at=now)
         # In the same transaction: what is read back is what was written.
-        mine = Job.objects.select_related("model").get(pk=job.pk)
-        after_commit(announcements.job_changed, job.pk)
+        mine = Job.objects.select_related("model").get(pk=choice.job.job_id)
+        after_commit(announcements.job_changed, mine.pk)
         after_commit(announcements.queue_moved)
-    return Claim(job=mine, attempt=mine.attempt, worker=worker)
+    return Claim(
+        job=mine, attempt=mine.attempt, worker=asking.process, device=view.device, loads=choice.loads
+    )
+
+
+def _too_many_run(choice: Choice, view: View) -> bool:
+    person = view.supply.people[choice.job.user_id]
+    if person.most_running is None:
+        return False
+    running = Job.objects.filter(owner=choice.job.user_id, state=JobState.RUNNING).count()
+    return running > person.most_running
 
 
 def job_heartbeat(claim: Claim, *, step: int = 0, total: int = 0, status: str = "") -> bool:
@@ -152,9 +158,19 @@ def _finish(claim: Claim, stored: Sequence[StoredImage], timings: dict[str, floa
         return False
     images_create(owner_id=job.owner_id, job_id=job.pk, task=job.task, stored=stored)
     job_charge(claim, seconds=device_seconds(timings))
+    _learn(claim, timings)
     after_commit(announcements.job_done, job.pk)
     after_commit(announcements.queue_moved)
     return True
+
+
+def _learn(claim: Claim, timings: dict[str, float]) -> None:
+    """How long it took teaches what such work costs and when those who wait will be served."""
+    job, kind = claim.job, fair_queue.kind_of_job(claim.job)
+    seconds = device_seconds(timings)
+    pace_learn(device=claim.device, kind=kind, seconds=seconds, cost_tflop=job.cost_tflop)
+    if claim.loads:
+        load_learn(device=claim.device, family=kind.family, seconds=timings.get("loaded", 0.0))
 
 
 def job_fail(claim: Claim, *, error: PortalError, permanent: bool) -> bool:

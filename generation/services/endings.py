@@ -9,6 +9,7 @@ from django.utils import timezone
 from generation import announcements
 from generation.doorbell import after_commit, ring
 from generation.models import Job, JobState
+from generation.services.shares import share_refund
 from sdweb.errors import PortalError
 
 
@@ -25,6 +26,7 @@ def back_to_queue(rows: QuerySet[Job], job_id: uuid.UUID, *, lost: bool) -> bool
             lost_attempts=F("lost_attempts") + int(lost),
         )
         if changed:
+            share_refund(job_id)
             after_commit(ring)
             after_commit(announcements.job_changed, job_id)
     return bool(changed)
@@ -42,6 +44,7 @@ def fail(rows: QuerySet[Job], job_id: uuid.UUID, error: PortalError) -> bool:
             error=error.as_dict(),
         )
         if changed:
+            share_refund(job_id)
             after_commit(announcements.job_failed, job_id)
             after_commit(announcements.queue_moved)
     return bool(changed)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from generation import announcements, selectors
 from generation.doorbell import after_commit, ring
 from generation.models import ACTIVE_STATES, Job, JobState
+from generation.services.shares import share_refund
 from sdweb.accounts.models import User
 from sdweb.errors import PortalError
 
@@ -40,6 +41,7 @@ def _cancel(job_id: uuid.UUID, *, origin: str = "") -> bool:
             state=JobState.CANCELLED, finished_at=timezone.now(), lease_expires_at=None, worker="", status=""
         )
         if changed:
+            share_refund(job_id)
             after_commit(announcements.job_cancelled, job_id, origin=origin)
             after_commit(announcements.queue_moved)
     return bool(changed)

@@ -17,13 +17,13 @@ KEPT: Final = timedelta(days=1)
 """How long the row of a worker that is gone stays, and with it whether it was drained."""
 
 _OWN_FIELDS: Final = [
-    field.name for field in Worker._meta.concrete_fields if field.name not in ("name", "accepts")
+    field.name for field in Worker._meta.concrete_fields if field.name not in ("name", "accepts", "loaded_at")
 ]
 
 
 def worker_report(row: Worker) -> bool:
     """Store what a worker says about itself, in one statement. ``accepts`` is not its own: what an
-    administrator chose stays.
+    administrator chose stays, and so does ``loaded_at``, which claims write.
 
     Returns whether it may take jobs.
     """

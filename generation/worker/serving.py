@@ -87,7 +87,9 @@ class Worker:
         if not self._accepts:
             return None
         batch_keys = {batch_key(running.claim.job) for running in list(self._running.values())}
-        return services.job_claim(worker=self.name, resident=self._engine.resident(), running=batch_keys)
+        return services.job_claim(
+            worker=self.name, place=self.place, resident=self._engine.resident(), running=batch_keys
+        )
 
     def _serve(self, claim: Claim) -> None:
         running = Running(claim=claim, beat_at=time.monotonic())

@@ -1,11 +1,15 @@
 """``/api/v1/images`` for the owner, a stranger and nobody."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
 
+from gallery import services
 from gallery.models import Image
 from sdweb.accounts.models import User
 from tests.gallery.making import image_make
@@ -140,3 +144,74 @@ def test_writing_needs_the_csrf_token(alice: User) -> None:
     client.force_login(alice)
     assert client.delete(f"/api/v1/images/{image.id}").status_code == 403
     assert Image.objects.get().deleted_at is None
+
+
+class TestMany:
+    """Several pictures in one request."""
+
+    MANY = [
+        ("/api/v1/images/trash", {}),
+        ("/api/v1/images/restore", {}),
+        ("/api/v1/images/favourite", {"favourite": True}),
+    ]
+
+    def test_into_the_trash_and_back(self, alice: User, alice_client: Client) -> None:
+        ids = [str(image_make(alice).id) for _ in range(3)]
+        for _ in range(2):
+            gone = call(alice_client, "post", "/api/v1/images/trash", {"ids": ids[:2]})
+            assert sorted(gone.json()["ids"]) == ids[:2]
+        listed = alice_client.get("/api/v1/images").json()["items"]
+        assert [item["id"] for item in listed] == ids[2:]
+        back = call(alice_client, "post", "/api/v1/images/restore", {"ids": ids})
+        assert sorted(back.json()["ids"]) == ids
+        assert len(alice_client.get("/api/v1/images").json()["items"]) == 3
+
+    def test_favourites(self, alice: User, alice_client: Client) -> None:
+        ids = [str(image_make(alice).id) for _ in range(2)]
+        for wanted in (True, False):
+            body = {"ids": ids, "favourite": wanted}
+            assert sorted(call(alice_client, "post", "/api/v1/images/favourite", body).json()["ids"]) == ids
+            assert set(Image.objects.values_list("favourite", flat=True)) == {wanted}
+
+    def test_what_was_purged_does_not_come_back(
+        self, alice: User, alice_client: Client, settings: Settings
+    ) -> None:
+        image = image_make(alice)
+        Image.objects.update(deleted_at=timezone.now() - timedelta(days=settings.TRASH_DAYS, seconds=1))
+        answer = call(alice_client, "post", "/api/v1/images/restore", {"ids": [str(image.id)]})
+        assert (answer.status_code, answer.json()) == (200, {"ids": []})
+
+    @pytest.mark.parametrize(("url", "more"), MANY)
+    def test_a_strangers_are_left_out(
+        self,
+        alice: User,
+        bob: User,
+        bob_client: Client,
+        anonymous_client: Client,
+        url: str,
+        more: dict[str, Any],
+    ) -> None:
+        theirs, mine = image_make(alice), image_make(bob)
+        if url.endswith("restore"):
+            Image.objects.update(deleted_at=timezone.now())
+        body = {"ids": [str(theirs.id), str(mine.id), str(uuid.uuid4())], **more}
+        assert call(anonymous_client, "post", url, body).status_code == 401
+        answer = call(bob_client, "post", url, body)
+        assert answer.json() == {"ids": [str(mine.id)]}
+        before = (theirs.favourite, url.endswith("restore"))
+        theirs.refresh_from_db()
+        assert (theirs.favourite, theirs.deleted_at is not None) == before
+
+    @pytest.mark.parametrize(("url", "more"), MANY)
+    @pytest.mark.parametrize("ids", [[], ["x"], [str(uuid.uuid4())] * 201, None])
+    def test_bounds(self, alice_client: Client, url: str, more: dict[str, Any], ids: Any) -> None:
+        answer = call(alice_client, "post", url, {"ids": ids, **more})
+        assert answer.status_code == 422
+        assert any(
+            field.startswith("body.ids") or field.startswith("ids") for field in answer.json()["fields"]
+        )
+
+    def test_however_many_it_is_two_statements(self, alice: User, django_assert_num_queries: Any) -> None:
+        ids = [image_make(alice).id for _ in range(5)]
+        with django_assert_num_queries(2):  # the change, and what is so now
+            services.own_images_trash(user=alice, image_ids=ids)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from gallery.models import Image
 from generation import services
 from generation.limits import usage_of
-from generation.models import GpuUse, Job, JobState
+from generation.models import GpuUse, Job, Pace
 from generation.schemas import generate_in
 from generation.services import Claim, Submitted
 from models_hub.models import ModelFile
@@ -70,17 +70,9 @@ def charge(user: User, seconds: float, *, at: datetime | None = None) -> None:
     )
 
 
-def measured(user: User, submit: Submit, *, tflops: float = 1.0) -> None:
-    """Let a finished job say that the machine does ``tflops``."""
-    job = submit(user)
-    end = timezone.now() - timedelta(hours=1)
-    Job.objects.filter(pk=job.pk).update(
-        state=JobState.DONE,
-        cost_tflop=10.0 * tflops,
-        started_at=end - timedelta(seconds=10),
-        finished_at=end,
-        attempt=1,
-    )
+def measured(*, tflops: float = 1.0) -> None:
+    """Let the finished jobs have said that a GPU does ``tflops``."""
+    Pace.objects.create(device="a GPU", family="sd15", work="paint 576", seconds=1 / tflops)
 
 
 def test_without_limits_everything_goes(alice: User, submit: Submit) -> None:
@@ -243,7 +235,7 @@ class TestGpuSeconds:
         assert "UTC" in error.hint
 
     def test_counts_what_unfinished_jobs_and_this_one_will_use(self, alice: User, submit: Submit) -> None:
-        measured(alice, submit, tflops=submit(alice).cost_tflop / 10)
+        measured(tflops=submit(alice).cost_tflop / 10)
         limit(alice, gpu_seconds_per_day=35)
         charge(alice, 4)
         submit(alice)

@@ -17,7 +17,7 @@ interface Answer<T> {
 
 async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
   const { data, error, response } = await answer;
-  if (!response.ok) throw errorFrom(response.status, error);
+  if (!response.ok) throw errorFrom(response.status, error, response.headers);
   return data as T;
 }
 
@@ -62,12 +62,12 @@ export const api = {
   images: (query: PageQuery & ImageFilter = {}) =>
     knownImages<Page<Image>>(unwrap(client.GET('/api/v1/images', { params: { query: present(query) } }))),
   image: (id: string) => knownImages<Image>(unwrap(client.GET('/api/v1/images/{image_id}', oneImage(id)))),
-  setFavourite: (id: string, favourite: boolean) =>
-    knownImages<Image>(unwrap(client.PATCH('/api/v1/images/{image_id}', { ...oneImage(id), body: { favourite } }))),
-  /** Moves an image to the trash. */
-  deleteImage: (id: string) => unwrap(client.DELETE('/api/v1/images/{image_id}', oneImage(id))),
-  restoreImage: (id: string) =>
-    knownImages<Image>(unwrap(client.POST('/api/v1/images/{image_id}/restore', oneImage(id)))),
+  /** Up to 200 pictures; the answer names those that are now so. */
+  setFavourites: (ids: string[], favourite: boolean) =>
+    unwrap(client.POST('/api/v1/images/favourite', { body: { ids, favourite } })),
+  /** Up to 200 pictures into the trash. */
+  trashImages: (ids: string[]) => unwrap(client.POST('/api/v1/images/trash', { body: { ids } })),
+  restoreImages: (ids: string[]) => unwrap(client.POST('/api/v1/images/restore', { body: { ids } })),
 };
 
 function oneImage(id: string) {

@@ -7,12 +7,16 @@ export class ApiError extends Error implements ErrorBody {
   readonly hint: string;
   readonly fields: Record<string, string>;
 
-  constructor(status: number, body: Partial<ErrorBody>) {
+  /** Seconds after which asking again may help; 0 where the server did not say. */
+  readonly retryAfter: number;
+
+  constructor(status: number, body: Partial<ErrorBody>, retryAfter = 0) {
     super(body.message ?? '');
     this.name = 'ApiError';
     this.status = status;
     this.code = body.code ?? `http_${status}`;
     this.hint = body.hint ?? '';
     this.fields = body.fields ?? {};
+    this.retryAfter = retryAfter;
   }
 }

@@ -45,14 +45,19 @@ export async function sendJson(
 }
 
 /** The error that a refused response stands for; a body that is not the portal's shape still gives a code. */
-export function errorFrom(status: number, body: unknown): ApiError {
+export function errorFrom(status: number, body: unknown, headers?: Headers): ApiError {
   const known = typeof body === 'object' && body !== null ? (body as Partial<ErrorBody>) : {};
-  return new ApiError(status, {
-    ...(typeof known.code === 'string' && { code: known.code }),
-    ...(typeof known.message === 'string' && { message: known.message }),
-    ...(typeof known.hint === 'string' && { hint: known.hint }),
-    ...(typeof known.fields === 'object' && known.fields !== null && { fields: known.fields }),
-  });
+  const retryAfter = Number(headers?.get('Retry-After') ?? 0);
+  return new ApiError(
+    status,
+    {
+      ...(typeof known.code === 'string' && { code: known.code }),
+      ...(typeof known.message === 'string' && { message: known.message }),
+      ...(typeof known.hint === 'string' && { hint: known.hint }),
+      ...(typeof known.fields === 'object' && known.fields !== null && { fields: known.fields }),
+    },
+    Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : 0,
+  );
 }
 
 async function decode(response: Response): Promise<unknown> {

@@ -24,6 +24,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/images/favourite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mark several as favourites
+         * @description Up to 200 in one request; or take the mark away.
+         */
+        post: operations["images_update_many"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/images/read-recipe": {
         parameters: {
             query?: never;
@@ -39,6 +59,46 @@ export interface paths {
          *     SwarmUI, NovelAI and of this portal. The file is not stored.
          */
         post: operations["images_read_recipe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Several out of the trash
+         * @description Up to 200 in one request, within the retention time.
+         */
+        post: operations["images_restore_many"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Several into the trash
+         * @description Up to 200 in one request.
+         */
+        post: operations["images_trash_many"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1289,6 +1349,24 @@ export interface components {
             task?: string | null;
         };
         /**
+         * ImageIds
+         * @description Pictures, by their ids.
+         */
+        ImageIds: {
+            /** Ids */
+            ids: string[];
+        };
+        /**
+         * ImageMarks
+         * @description Pictures, and whether they are favourites.
+         */
+        ImageMarks: {
+            /** Favourite */
+            favourite: boolean;
+            /** Ids */
+            ids: string[];
+        };
+        /**
          * ImageOut
          * @description A picture of mine.
          */
@@ -1356,6 +1434,14 @@ export interface components {
         ImagePatch: {
             /** Favourite */
             favourite: boolean;
+        };
+        /**
+         * ImagesChanged
+         * @description Those that are now as was asked for; what is missing does not exist, or not for this person.
+         */
+        ImagesChanged: {
+            /** Ids */
+            ids: string[];
         };
         /**
          * ImportedOut
@@ -2447,6 +2533,30 @@ export interface operations {
             };
         };
     };
+    images_update_many: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImageMarks"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesChanged"];
+                };
+            };
+        };
+    };
     images_read_recipe: {
         parameters: {
             query?: never;
@@ -2473,6 +2583,54 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RecipeOut"];
+                };
+            };
+        };
+    };
+    images_restore_many: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImageIds"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesChanged"];
+                };
+            };
+        };
+    };
+    images_trash_many: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImageIds"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesChanged"];
                 };
             };
         };

@@ -11,6 +11,12 @@ export interface ErrorText {
 /** What happened and what to do, in the person's language where we know the code, else in the server's words. */
 export function errorText(t: TFunction, error: unknown): ErrorText {
   if (!isErrorBody(error)) return { message: t('errors.unknown.message'), hint: t('errors.unknown.hint') };
+  if (error instanceof ApiError && error.code === 'too_many_requests' && error.retryAfter > 0) {
+    return {
+      message: t('errors.too_many_requests.message'),
+      hint: t('errors.too_many_requests.wait', { count: error.retryAfter }),
+    };
+  }
   return {
     message: t(`errors.${error.code}.message`, { defaultValue: error.message || t('errors.unknown.message') }),
     hint: t(`errors.${error.code}.hint`, { defaultValue: error.hint }),

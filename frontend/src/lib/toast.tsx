@@ -19,14 +19,27 @@ interface Toast {
   /** Milliseconds, or false: until it is closed. */
   autoClose?: number | false;
   color?: string;
+  /** Of several with the same one, only one is shown. */
+  id?: string;
 }
 
-export function toast({ autoClose = 5000, color = 'iris', ...body }: Toast): void {
+export function toast({ autoClose = 5000, color = 'iris', id: given, ...body }: Toast): void {
   const id = notifications.show({
+    ...(given && { id: given }),
     color,
     autoClose,
     closeButtonProps: { 'aria-label': i18next.t('common.close') },
     message: <Body {...body} onDone={() => notifications.hide(id)} />,
+  });
+}
+
+/** Says that the portal goes on by itself in so many seconds, because the person asked for much at once. */
+export function toastWait(seconds: number): void {
+  toast({
+    id: 'wait',
+    title: i18next.t('errors.too_many_requests.message'),
+    message: i18next.t('errors.too_many_requests.goesOn', { count: seconds }),
+    autoClose: seconds * 1000,
   });
 }
 

@@ -156,19 +156,20 @@ describe('filters', () => {
 
 describe('selecting', () => {
   it('takes a range with Shift and deletes it', async () => {
-    const remove = vi.spyOn(api, 'deleteImage').mockResolvedValue(undefined);
+    const remove = vi.spyOn(api, 'trashImages').mockImplementation((ids) => Promise.resolve({ ids }));
     show();
     fireEvent.click(await tile(1), { ctrlKey: true });
     fireEvent.click(await tile(3), { shiftKey: true });
     expect(screen.getByText('3 selected')).toBeTruthy();
     fireEvent.click(screen.getByRole('button', { name: 'Delete' }));
     await waitFor(() => expect(screen.getAllByRole('listitem')).toHaveLength(7));
-    await waitFor(() => expect(remove.mock.calls.flat().sort()).toEqual(['i997', 'i998', 'i999']));
+    await waitFor(() => expect(remove).toHaveBeenCalledTimes(1));
+    expect(remove.mock.calls.flat(2).sort()).toEqual(['i997', 'i998', 'i999']);
     expect(screen.queryByText('3 selected')).toBeNull();
   });
 
   it('brings back what the server refuses to delete', async () => {
-    vi.spyOn(api, 'deleteImage').mockRejectedValue(new ApiError(500, { code: 'broken' }));
+    vi.spyOn(api, 'trashImages').mockRejectedValue(new ApiError(500, { code: 'broken' }));
     show();
     fireEvent.click(await tile(1), { ctrlKey: true });
     fireEvent.click(screen.getByRole('button', { name: 'Delete' }));
@@ -176,15 +177,39 @@ describe('selecting', () => {
     await waitFor(() => expect(screen.getAllByRole('listitem')).toHaveLength(10));
   });
 
+  it('brings back what the server left out', async () => {
+    vi.spyOn(api, 'trashImages').mockImplementation((ids) => Promise.resolve({ ids: ids.slice(1) }));
+    show();
+    fireEvent.click(await tile(1), { ctrlKey: true });
+    fireEvent.click(await tile(3), { shiftKey: true });
+    fireEvent.click(screen.getByRole('button', { name: 'Delete' }));
+    await waitFor(() => expect(screen.getAllByRole('listitem')).toHaveLength(7));
+    await waitFor(() => expect(screen.getAllByRole('listitem')).toHaveLength(8));
+  });
+
+  it('asks once for 200 pictures', async () => {
+    const many = Array.from({ length: 250 }, (_, n) => image(n));
+    images.mockResolvedValue(page(many));
+    const star = vi.spyOn(api, 'setFavourites').mockImplementation((ids) => Promise.resolve({ ids }));
+    star.mockClear();
+    show();
+    fireEvent.click(await tile(1), { ctrlKey: true });
+    fireEvent.click(screen.getByRole('button', { name: 'Select all' }));
+    fireEvent.click(screen.getByRole('button', { name: 'Favourite' }));
+    await waitFor(() => expect(star).toHaveBeenCalledTimes(2));
+    expect(star.mock.calls.map(([ids]) => ids.length)).toEqual([200, 50]);
+  });
+
   it('makes favourites of all selected pictures', async () => {
-    const star = vi.spyOn(api, 'setFavourite').mockImplementation((id) => Promise.resolve(image(0, { id })));
+    const star = vi.spyOn(api, 'setFavourites').mockImplementation((ids) => Promise.resolve({ ids }));
+    star.mockClear();
     show();
     await tile(0);
     fireEvent.click(screen.getByRole('button', { name: 'Select' }));
     fireEvent.click(await tile(0));
     fireEvent.click(await tile(2));
     fireEvent.click(screen.getByRole('button', { name: 'Favourite' }));
-    await waitFor(() => expect(star).toHaveBeenCalledTimes(2));
+    await waitFor(() => expect(star).toHaveBeenCalledExactlyOnceWith(['i1000', 'i998'], true));
     expect(await screen.findByRole('button', { name: 'Remove favourite' })).toBeTruthy();
   });
 });
@@ -214,7 +239,7 @@ describe('the keyboard', () => {
   });
 
   it('shows the neighbour when the opened picture is deleted', async () => {
-    vi.spyOn(api, 'deleteImage').mockResolvedValue(undefined);
+    vi.spyOn(api, 'trashImages').mockImplementation((ids) => Promise.resolve({ ids }));
     show();
     fireEvent.click(await tile(2));
     const dialog = await screen.findByRole('dialog');

@@ -11,11 +11,8 @@ import { useJobs } from '../../lib/jobsStore';
 import { toast, toastError } from '../../lib/toast';
 
 const UNDO_MS = 10_000;
-/** Requests at a time: a big selection must not look like an attack to the rate limit. */
-const AT_A_TIME = 4;
-/** The server allows so many requests a minute; a large selection waits for its turn instead of failing. */
-const PAUSE_MS = 10_000;
-const MAX_PAUSES = 7;
+/** Pictures that the server takes in one request. */
+const AT_ONCE = 200;
 
 export interface ImageActions {
   /** Shows the change at once and takes it back when the server refuses. */
@@ -39,7 +36,7 @@ export function useImageActions(): ImageActions {
 async function setFavourite(client: QueryClient, images: readonly Image[], favourite: boolean): Promise<void> {
   const changing = images.filter((image) => image.favourite !== favourite);
   for (const image of changing) show(client, { ...image, favourite });
-  const { failed, error } = await forEach(changing, ({ id }) => api.setFavourite(id, favourite));
+  const { failed, error } = await inParts(changing, (ids) => api.setFavourites(ids, favourite));
   for (const image of failed) show(client, image);
   // The list of favourites is fetched when it is next opened: a picture must not vanish under the finger.
   void client.invalidateQueries({ queryKey: queryKeys.images, refetchType: 'none' });
@@ -48,7 +45,7 @@ async function setFavourite(client: QueryClient, images: readonly Image[], favou
 
 async function trash(client: QueryClient, images: readonly Image[]): Promise<void> {
   const putBack = hide(client, images);
-  const { done, failed, error } = await forEach(images, ({ id }) => api.deleteImage(id));
+  const { done, failed, error } = await inParts(images, api.trashImages);
   if (failed.length > 0) {
     putBack(failed);
     toastError(error, () => void trash(client, failed));
@@ -63,7 +60,7 @@ async function trash(client: QueryClient, images: readonly Image[]): Promise<voi
 }
 
 async function restore(images: readonly Image[], putBack: (images: readonly Image[]) => void): Promise<void> {
-  const { done, failed, error } = await forEach(images, ({ id }) => api.restoreImage(id));
+  const { done, failed, error } = await inParts(images, api.restoreImages);
   putBack(done);
   if (failed.length > 0) toastError(error, () => void restore(failed, putBack));
 }
@@ -91,35 +88,24 @@ interface Outcome {
   error: unknown;
 }
 
-/** Does the same with every picture, a few at a time. */
-async function forEach(images: readonly Image[], send: (image: Image) => Promise<unknown>): Promise<Outcome> {
+/** Does the same with all pictures, as few requests as there can be; what the server leaves out has failed. */
+async function inParts(
+  images: readonly Image[],
+  send: (ids: string[]) => Promise<{ ids: string[] }>,
+): Promise<Outcome> {
   const outcome: Outcome = { done: [], failed: [], error: undefined };
-  const waiting = [...images];
-  const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const image = next;
-      try {
-        await patiently(() => send(image));
-        outcome.done.push(image);
-      } catch (error) {
-        outcome.error ??= error;
-        outcome.failed.push(image);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: AT_A_TIME }, work));
-  return outcome;
-}
-
-async function patiently(send: () => Promise<unknown>): Promise<void> {
-  for (let pauses = 0; ; pauses++) {
+  for (let start = 0; start < images.length; start += AT_ONCE) {
+    const part = images.slice(start, start + AT_ONCE);
     try {
-      await send();
-      return;
+      const done = new Set((await send(part.map(({ id }) => id))).ids);
+      outcome.done.push(...part.filter(({ id }) => done.has(id)));
+      const missing = part.filter(({ id }) => !done.has(id));
+      outcome.failed.push(...missing);
+      if (missing.length > 0) outcome.error ??= new ApiError(404, { code: 'picture_gone' });
     } catch (error) {
-      const isTooFast = error instanceof ApiError && error.status === 429;
-      if (!isTooFast || pauses === MAX_PAUSES) throw error;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      outcome.error ??= error;
+      outcome.failed.push(...part);
     }
   }
+  return outcome;
 }

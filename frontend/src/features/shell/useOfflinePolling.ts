@@ -6,8 +6,9 @@ import { isFinished } from '../../lib/jobs';
 import { addJob, useActiveJobs, useConnection, useJobs } from '../../lib/jobsStore';
 
 const INTERVAL_MS = 4_000;
-/** A long queue must not eat the request limit of its owner. */
-const AT_MOST = 5;
+/** What has just ended is asked for one by one, and must not eat the request limit of its owner. */
+const AT_MOST = 3;
+const ALL_ACTIVE = 100;
 
 /** Asks how my jobs are while the event socket cannot connect: some networks let only plain HTTP through. */
 export function useOfflinePolling(): void {
@@ -18,8 +19,12 @@ export function useOfflinePolling(): void {
     if (!isOffline || !hasJobs) return;
     const ask = async () => {
       const { jobs, order } = useJobs.getState();
-      const active = order.filter((id) => jobs[id] && !isFinished(jobs[id])).slice(0, AT_MOST);
-      for (const id of active) {
+      const { items, next_cursor } = await api.jobs({ state: 'active', limit: ALL_ACTIVE });
+      for (const job of items) addJob(job);
+      if (next_cursor !== null) return;
+      const active = new Set(items.map(({ id }) => id));
+      const ended = order.filter((id) => jobs[id] && !isFinished(jobs[id]) && !active.has(id));
+      for (const id of ended.slice(0, AT_MOST)) {
         const job = await api.job(id);
         addJob(job);
         if (isFinished(job)) void queryClient.invalidateQueries({ queryKey: queryKeys.images });

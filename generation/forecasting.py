@@ -1,0 +1,164 @@
+"""Where jobs stand in the queue, and when they will begin, from what was learned about the pace of work."""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heapreplace
+from typing import Final
+
+from django.conf import settings
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
+
+from generation import fair_queue
+from generation.models import Job, JobState
+from generation.pace import Paces, kind_of
+from generation.scheduling import Waiting, forecast
+from sdweb.accounts.models import User
+from sdweb.ids import uuid7
+
+FORECAST_LIMIT: Final = 500
+"""Waiting jobs that are looked at for positions; those behind them are only told that they are further back.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a waiting job stands."""
+
+    position: int
+    """1 for the next one to start."""
+    eta_seconds: float | None
+    """Estimated seconds until it starts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """The whole queue at one moment, asked for once and used for many jobs."""
+
+    places: Mapping[uuid.UUID, Place] = field(default_factory=dict)
+    """Of waiting jobs."""
+    remaining: Mapping[uuid.UUID, float] = field(default_factory=dict)
+    """Estimated seconds until a running job is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A place where a job can run."""
+
+    free_in: float
+    """Seconds until it is free."""
+    share: int
+    """How many jobs share its GPU while the queue is not empty."""
+
+
+def measured_tflops() -> float | None:
+    """Predicted work that a GPU does in a second, over all kinds of work; None while nothing is known."""
+    return fair_queue.paces().tflops()
+
+
+def predicted_seconds(
+    *, cost_tflop: float, family: str, width: int, height: int, learned: Paces | None = None
+) -> float | None:
+    """Seconds of a GPU that such a job takes, as learned from others; None while nothing is known.
+
+    ``family`` is a value of ``ModelFile.Family``, empty for a job without a checkpoint.
+    """
+    kind = kind_of(family=family, width=width, height=height)
+    return (learned or fair_queue.paces()).seconds(cost_tflop, kind)
+
+
+def start_estimate(
+    *, user: User, cost_tflop: float, family: str = "", width: int = 0, height: int = 0
+) -> Place | None:
+    """Where a job submitted now by this person would stand; None when that is beyond what is looked at.
+
+    The arguments are those of ``predicted_seconds``.
+    """
+    learned = fair_queue.paces()
+    kind = kind_of(family=family, width=width, height=height)
+    now = time.time()
+    job = Waiting(
+        job_id=uuid7(),
+        user_id=user.pk,
+        cost=cost_tflop * learned.correction(kind),
+        since=now,
+        turn=now,
+        seconds=learned.seconds(cost_tflop, kind) or 0.0,
+    )
+    return _look(learned, [*_waiting(learned), job]).places.get(job.job_id)
+
+
+def queue_forecast() -> Forecast:
+    """Positions and times of all: about ten queries, whatever the number of jobs."""
+    learned = fair_queue.paces()
+    return _look(learned, _waiting(learned))
+
+
+def _waiting(learned: Paces) -> list[Waiting]:
+    """The first jobs of everybody before the second ones of anybody, as many as are looked at."""
+    rank = Window(
+        RowNumber(),
+        partition_by=F("owner"),
+        order_by=fair_queue.QUEUE_ORDER,
+    )
+    rows = (
+        Job.objects.filter(state=JobState.QUEUED)
+        .annotate(rank=rank)
+        .order_by("rank", "turn", "id")
+        .select_related("model")[:FORECAST_LIMIT]
+    )
+    return [fair_queue.waiting(job, learned) for job in rows]
+
+
+def _look(learned: Paces, waiting: Sequence[Waiting]) -> Forecast:
+    running = list(Job.objects.filter(state=JobState.RUNNING).select_related("model"))
+    remaining = _remaining(running, learned)
+    if not waiting:
+        return Forecast(remaining=remaining)
+    supply = fair_queue.shares({job.user_id for job in waiting})
+    slots = _slots(running, remaining)
+    return Forecast(places=_places(forecast(waiting, supply), slots), remaining=remaining)
+
+
+def _remaining(running: Sequence[Job], learned: Paces) -> dict[uuid.UUID, float]:
+    """Jobs of one worker share its GPU."""
+    sharing = Counter(job.worker for job in running)
+    remaining = {}
+    for job in running:
+        seconds = learned.seconds(job.cost_tflop, fair_queue.kind_of_job(job))
+        if seconds is not None:
+            left = 1.0 - job.step / job.total_steps if job.total_steps else 1.0
+            remaining[job.pk] = round(seconds * left * sharing[job.worker], 1)
+    return remaining
+
+
+def _slots(running: Sequence[Job], remaining: Mapping[uuid.UUID, float]) -> list[_Slot]:
+    """Of all live workers; of one, as the settings have it, where none has written itself down."""
+    slots = []
+    for process, count in _live_slots():
+        busy = [remaining.get(job.pk, 0.0) for job in running if job.worker == process or not process]
+        idle = max(0, count - len(busy))
+        slots += [_Slot(free_in, count) for free_in in [*busy, *[0.0] * idle]]
+    return slots
+
+
+def _live_slots() -> list[tuple[str, int]]:
+    rows = [(row.process, max(1, row.slots)) for row in fair_queue.workers_live()]
+    return rows or [("", settings.WORKER_SLOTS)]
+
+
+def _places(order: Sequence[Waiting], slots: Sequence[_Slot]) -> dict[uuid.UUID, Place]:
+    """Each job takes the slot that is free first; while jobs wait, those of a worker share its GPU."""
+    if fair_queue.queue_paused() or not all(job.seconds for job in order):
+        return {job.job_id: Place(position=at, eta_seconds=None) for at, job in enumerate(order, start=1)}
+    heap = [(slot.free_in, index, slot.share) for index, slot in enumerate(slots)]
+    heapify(heap)
+    places = {}
+    for position, job in enumerate(order, start=1):
+        free_in, index, share = heap[0]
+        places[job.job_id] = Place(position=position, eta_seconds=round(free_in, 1))
+        heapreplace(heap, (free_in + job.seconds * share, index, share))
+    return places
