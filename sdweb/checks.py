@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Warning, register
 
 from sdweb.settings.env import unknown_variables
@@ -17,4 +18,18 @@ def check_environment(**_kwargs: Any) -> list[CheckMessage]:
             id="sdweb.W001",
         )
         for name in unknown_variables()
+    ]
+
+
+@register(deploy=True)
+def check_database(**_kwargs: Any) -> list[CheckMessage]:
+    """SQLite has one writer at a time, and no second machine can reach it."""
+    if settings.PROFILE != "production" or settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        return []
+    return [
+        Warning(
+            "A production portal keeps its data in SQLite.",
+            hint="Set SDWEB_DATABASE_URL to a PostgreSQL server.",
+            id="sdweb.W002",
+        )
     ]

@@ -81,6 +81,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "sdweb.middleware.SecurityHeadersMiddleware",
+    "sdweb.middleware.ErrorShapeMiddleware",
     "sdweb.accounts.middleware.OriginMiddleware",  # before anything reads a cookie
     "corsheaders.middleware.CorsMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
@@ -278,13 +279,24 @@ RATE_LIMIT_REDIS_URL = REDIS_URL
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "SAMEORIGIN"
-SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+X_FRAME_OPTIONS = "DENY"
+INTERFACE_ELSEWHERE = bool(ENV.allowed_origins)
+IS_HTTPS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# The CSRF cookie can be read by scripts: the interface sends it back as a header. A browser takes a cookie
+# whose name begins so only from this very host and over TLS: no other host of the domain can set it.
+COOKIE_PREFIX = "__Host-" if IS_HTTPS else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 # The proxy that ends TLS says so with this header; it is trusted only where the public address is an https
 # one.
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PUBLIC_URL.startswith("https://") else None
-SECURE_HSTS_SECONDS = 3600 * 24 * 30 if PUBLIC_URL.startswith("https://") else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked for beside the proxy
+SECURE_HSTS_SECONDS = 3600 * 24 * 365 if IS_HTTPS else 0
+# W005, W021: the domain's other hosts are not ours to promise TLS for.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 # A request with its pictures in base64; larger ones come by POST /uploads, whose files are not counted here.
 DATA_UPLOAD_MAX_MEMORY_SIZE = WEBSOCKET_MAX_FRAME_BYTES = 8 * 2**20
 

@@ -7,6 +7,7 @@ names it. Secrets may come from a file instead: ``SECRET_KEY_FILE=/run/secrets/k
 
 import contextlib
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -34,10 +35,13 @@ SECRETS: Final = {
 }
 """Fields whose variable may be given as a file, by ``<VARIABLE>_FILE``."""
 
-SAMPLE_SECRETS: Final = frozenset(
-    {"change-me", "changeme", "change_me", "secret", "sample", "insecure", "example"}
+SAMPLE_SECRETS: Final = re.compile(
+    r"(a|django|change|changeme|default|example|for|goes|here|in|insecure|key|long|me|my|not|password|please|portal"
+    r"|production|put|random|replace|sample|sdweb|secret|secure|string|test|the|this|to|use|with|x|your)*"
 )
-"""Values from examples: production refuses them."""
+"""The letters of values from examples, such as ``change-me-change-me`` or ``your-secret-key-here``."""
+MIN_SECRET_CHARACTERS: Final = 5
+"""Different ones."""
 
 MIN_SECRET_LENGTH: Final = 32
 
@@ -111,6 +115,8 @@ class Environment(BaseSettings):
 
     port: int = Field(5000, validation_alias="PORT", ge=1, le=65535)
     host: str = "127.0.0.1"
+    insecure_http: bool = False
+    """Production without TLS, on purpose: passwords and pictures can be read on the way."""
     public_url: str = ""
     """Where people reach the portal, such as ``https://pictures.example.org``: sets hosts, origins and secure
     cookies.
@@ -200,7 +206,21 @@ def environment_load() -> Environment:
         )
     if loaded.sso_only and (loaded.oidc is None or not providers_parse(loaded.oidc.get_secret_value())):
         raise ConfigurationError("SDWEB_SSO_ONLY needs a provider to sign in with: set SDWEB_OIDC.")
-    return _with_absolute_paths(_with_secret_key(loaded))
+    complete = _with_absolute_paths(_with_secret_key(loaded))
+    _check_production(complete)
+    return complete
+
+
+def _check_production(env: Environment) -> None:
+    if env.profile != "production":
+        return
+    if env.debug:
+        raise ConfigurationError("SDWEB_DEBUG shows secrets to everybody: production refuses it.")
+    if not env.public_url.startswith("https://") and not env.insecure_http:
+        raise ConfigurationError(
+            "SDWEB_PUBLIC_URL has to begin with https://, or passwords can be read on the way. "
+            "Where that does not matter, set SDWEB_INSECURE_HTTP=true."
+        )
 
 
 def unknown_variables() -> list[str]:
@@ -223,7 +243,9 @@ def _with_secret_key(env: Environment) -> Environment:
     if env.profile == "production":
         if not key:
             raise ConfigurationError("SECRET_KEY is not set. Make one: openssl rand -base64 48")
-        if key.lower().strip() in SAMPLE_SECRETS or len(key) < MIN_SECRET_LENGTH:
+        letters = re.sub("[^a-z]", "", key.lower())
+        is_poor = len(key) < MIN_SECRET_LENGTH or len(set(key)) < MIN_SECRET_CHARACTERS
+        if is_poor or SAMPLE_SECRETS.fullmatch(letters):
             raise ConfigurationError(
                 f"SECRET_KEY is a sample or shorter than {MIN_SECRET_LENGTH} characters. "
                 "Make one: openssl rand -base64 48"

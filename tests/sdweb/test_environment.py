@@ -105,7 +105,13 @@ class TestSecrets:
         with pytest.raises(ConfigurationError, match="SECRET_KEY_FILE"):
             environment_load()
 
-    @pytest.mark.parametrize("key", [None, "change-me", "short"])
+    @pytest.mark.parametrize(
+        "key",
+        [
+            None, "change-me", "short", "CHANGE-ME " * 8, "your-secret-key-goes-" + "here" * 5, "k" * 48,
+            "django-insecure-" + "change-me-" * 4, "replace_me_with_a_long_random_string_123456",
+        ],
+    )  # fmt: skip
     def test_production_refuses_a_sample(self, monkeypatch: pytest.MonkeyPatch, key: str | None) -> None:
         monkeypatch.setenv("SDWEB_PROFILE", "production")
         if key:
@@ -115,8 +121,30 @@ class TestSecrets:
 
     def test_production_takes_a_real_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SDWEB_PROFILE", "production")
-        monkeypatch.setenv("SECRET_KEY", "k" * 48)
+        monkeypatch.setenv("SECRET_KEY", "pNd8zQ1hVw0aXk3Lr7TfYc5Jm2UbGs9E")
+        monkeypatch.setenv("SDWEB_PUBLIC_URL", "https://pictures.example.org")
         assert environment_load().secret_key is not None
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("SDWEB_DEBUG", "true"), ("SDWEB_PUBLIC_URL", "http://pictures.example.org"),
+                            ("SDWEB_PUBLIC_URL", "")],
+    )  # fmt: skip
+    def test_production_refuses_what_is_open(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setenv("SDWEB_PROFILE", "production")
+        monkeypatch.setenv("SECRET_KEY", "pNd8zQ1hVw0aXk3Lr7TfYc5Jm2UbGs9E")
+        monkeypatch.setenv("SDWEB_PUBLIC_URL", "https://pictures.example.org")
+        assert environment_load().profile == "production"
+        monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigurationError, match=name):
+            environment_load()
+
+    def test_production_without_tls_has_to_be_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SDWEB_PROFILE", "production")
+        monkeypatch.setenv("SECRET_KEY", "pNd8zQ1hVw0aXk3Lr7TfYc5Jm2UbGs9E")
+        monkeypatch.setenv("SDWEB_INSECURE_HTTP", "true")
+        assert environment_load().insecure_http
 
     def test_an_embedded_one_is_made_once_and_kept_private(self, tmp_path: Path) -> None:
         keys = {str(environment_load().secret_key and environment_load().secret_key) for _ in range(2)}

@@ -62,7 +62,7 @@ class TestHeaders:
     def test_nothing_is_sniffed_or_framed_by_others(self, anonymous_client: Client) -> None:
         response = anonymous_client.get("/healthz")
         assert response["X-Content-Type-Options"] == "nosniff"
-        assert response["X-Frame-Options"] == "SAMEORIGIN"
+        assert response["X-Frame-Options"] == "DENY"
         assert response["Referrer-Policy"] == "same-origin"
 
     def test_redis_away_is_a_clear_answer(

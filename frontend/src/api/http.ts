@@ -8,7 +8,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Django's CSRF token from the cookie; read anew each time because signing in and out replaces it. */
 export function csrfToken(cookies: string = document.cookie): string {
-  const match = /(?:^|;\s*)csrftoken=([^;]*)/.exec(cookies);
+  const match = /(?:^|;\s*)(?:__Host-)?csrftoken=([^;]*)/.exec(cookies);
   return match?.[1] ? decodeURIComponent(match[1]) : '';
 }
 
