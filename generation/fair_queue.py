@@ -59,15 +59,6 @@ class View:
     """The maker's name for the worker's device; empty when nobody knows."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunningJob:
-    """A job on some worker."""
-
-    owner_id: int
-    process: str
-    model: str
-
-
 def people_waiting() -> list[int]:
     """Whoever has a job in the queue."""
     with connection.cursor() as cursor:
@@ -97,10 +88,17 @@ def workers_live() -> list[Worker]:
     return list(workers_here().filter(accepts=True))
 
 
-def running_jobs() -> list[RunningJob]:
+def running_jobs() -> list[Job]:
     """What runs, on all workers together."""
-    rows = Job.objects.filter(state=JobState.RUNNING).values_list("owner_id", "worker", "model__sha256")
-    return [RunningJob(owner, process, model or "") for owner, process, model in rows]
+    return list(Job.objects.filter(state=JobState.RUNNING).select_related("model"))
+
+
+def seconds_left(job: Job, learned: Paces, *, device: str = "") -> float | None:
+    """Seconds of its GPU that a running job will probably still take; None when nobody knows."""
+    seconds = learned.seconds(job.cost_tflop, kind_of_job(job), device=device)
+    if seconds is None:
+        return None
+    return seconds * (1.0 - job.step / job.total_steps if job.total_steps else 1.0)
 
 
 def paces() -> Paces:
@@ -132,14 +130,15 @@ def waiting(job: Job, learned: Paces, *, device: str = "") -> Waiting:
         since=job.created_at.timestamp(),
         turn=job.turn,
         urgent_at=job.urgent_at.timestamp() if job.urgent_at else None,
-        model=job.model.sha256 if job.model else "",
+        model=_digest(job),
         batch_key=batch_key(job),
         seconds=learned.seconds(job.cost_tflop, kind, device=device) or 0.0,
+        load_seconds=learned.load_seconds(kind.family, device=device) or scheduling.DEFAULT_LOAD_SECONDS,
     )
 
 
 def shares(
-    user_ids: Collection[int], running: Sequence[RunningJob] = (), *, since: datetime | None = None
+    user_ids: Collection[int], running: Sequence[Job] = (), *, since: datetime | None = None
 ) -> Supply:
     """Who has been given what, of these people; nothing of a worker is in it yet.
 
@@ -167,7 +166,7 @@ def shares(
     )
 
 
-def _forgotten(running: Sequence[RunningJob], since: datetime | None) -> float:
+def _forgotten(running: Sequence[Job], since: datetime | None) -> float:
     if running or since is None:
         return scheduling.NEVER_SERVED
     ended = Job.objects.filter(finished_at__isnull=False).aggregate(last=Max("finished_at"))["last"]
@@ -188,22 +187,31 @@ def view_for(asking: Place) -> View | None:
     learned = paces()
     device = row.device_name if row else ""
     running = running_jobs()
-    mine = [job for job in running if job.process == asking.process]
+    mine = [job for job in running if job.worker == asking.process]
     supply = replace(
         shares({job.owner_id for job in heads}, running, since=min(job.created_at for job in heads)),
-        slack=scheduling.SLACK_SECONDS * (learned.tflops(device) or scheduling.DEFAULT_TFLOPS),
-        loaded={*asking.resident, *(job.model for job in mine)},
+        tflops=learned.tflops(device) or scheduling.DEFAULT_TFLOPS,
+        loaded={*asking.resident, *map(_digest, mine)},
         running=asking.running,
         jobs=len(mine),
         loaded_at=row.loaded_at.timestamp() if row and row.loaded_at else float("-inf"),
-        load_seconds=learned.load_seconds(device) or scheduling.DEFAULT_LOAD_SECONDS,
-        others=[_other(one, running) for one in workers_live() if one.process != asking.process],
+        others=[_other(one, running, learned) for one in workers_live() if one.process != asking.process],
     )
     return View(waiting=[waiting(job, learned, device=device) for job in heads], supply=supply, device=device)
 
 
-def _other(row: Worker, running: Sequence[RunningJob]) -> Other:
-    its = [job for job in running if job.process == row.process]
+def _other(row: Worker, running: Sequence[Job], learned: Paces) -> Other:
+    its = [job for job in running if job.worker == row.process]
+    left = [seconds_left(job, learned, device=row.device_name) for job in its]
+    known = [seconds for seconds in left if seconds is not None]
     return Other(
-        models={*row.resident, *(job.model for job in its)}, jobs=len(its), free=max(0, row.slots - len(its))
+        models={*row.resident, *map(_digest, its)},
+        jobs=len(its),
+        free=max(0, row.slots - len(its)),
+        # They share the GPU. Unknown: too long to wait for.
+        free_in=min(known) * len(its) if known else float("inf"),
     )
+
+
+def _digest(job: Job) -> str:
+    return job.model.sha256 if job.model else ""

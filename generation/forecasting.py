@@ -114,7 +114,7 @@ def _waiting(learned: Paces) -> list[Waiting]:
 
 
 def _look(learned: Paces, waiting: Sequence[Waiting]) -> Forecast:
-    running = list(Job.objects.filter(state=JobState.RUNNING).select_related("model"))
+    running = fair_queue.running_jobs()
     remaining = _remaining(running, learned)
     if not waiting:
         return Forecast(remaining=remaining)
@@ -128,10 +128,9 @@ def _remaining(running: Sequence[Job], learned: Paces) -> dict[uuid.UUID, float]
     sharing = Counter(job.worker for job in running)
     remaining = {}
     for job in running:
-        seconds = learned.seconds(job.cost_tflop, fair_queue.kind_of_job(job))
+        seconds = fair_queue.seconds_left(job, learned)
         if seconds is not None:
-            left = 1.0 - job.step / job.total_steps if job.total_steps else 1.0
-            remaining[job.pk] = round(seconds * left * sharing[job.worker], 1)
+            remaining[job.pk] = round(seconds * sharing[job.worker], 1)
     return remaining
 
 

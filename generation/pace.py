@@ -109,9 +109,15 @@ class Paces:
         found = _first_found(self.rows, lambda row: row.device == device, lambda _: True)
         return 1.0 / _mean(found) if found else None
 
-    def load_seconds(self, device: str = "") -> float | None:
-        """Seconds that loading a model takes there. None: nothing is known."""
-        found = _first_found(self.loads, lambda row: row.device == device, lambda _: True)
+    def load_seconds(self, family: str, *, device: str = "") -> float | None:
+        """Seconds that loading a model of the family takes. None: nothing is known."""
+        found = _first_found(
+            self.loads,
+            lambda row: row.device == device and row.kind.family == family,
+            lambda row: row.kind.family == family,
+            lambda row: row.device == device,
+            lambda _: True,
+        )
         return _mean(found) if found else None
 
 

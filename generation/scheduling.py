@@ -8,21 +8,23 @@ The promises, each of which ``tests/generation/scheduling/`` checks with random 
 
 1. **One's own jobs begin in their order** (``turn``), one let past everybody before them.
 2. **Fair share.** Between two people who both have jobs waiting and may start them, the work begun per weight
-   in any stretch of time differs by at most ``2 * slack`` plus each one's largest job per weight. (4) and (5)
-   come on top of that, and so does a job that is left to another worker.
+   in any stretch of time differs by at most two slacks (4) and each one's largest job per weight. What (5)
+   gives comes on top of that, and so does a job that is left to another worker (6).
 3. **Newcomers are next.** A first job - nothing of its owner's runs, or began since it was submitted - is
    passed over only for other such jobs and for people who have been given less; not for affinity with
    somebody who has just been served. So behind A's hundred jobs, B's one is the next that begins.
 4. **Affinity is bounded.** A job that can join the running batch, or else one whose model is loaded, goes
-   before a person that is due only within ``slack``, and only while that person has waited less than
-   ``PATIENCE``; over a model that would have to be loaded also within ``QUANTUM`` of the worker's last load.
-   So while jobs for its models wait, a worker loads for the sake of fairness once per ``QUANTUM`` at most.
+   before a person who is due only while its owner is within a slack of the due one's tag, and only while the
+   due person has waited less than ``PATIENCE`` or, if their model has to be loaded, the worker's last load
+   is less than ``QUANTUM_LOADS`` times as long ago as that would take. The slack is what a worker does in the
+   longer of these two times. So with enough to do for its models, a worker spends at most one part of its
+   time out of ``1 + QUANTUM_LOADS`` with loading for the sake of fairness.
 5. **Nobody starves.** Every ``OVERDUE_EVERY``-th start is for whoever has waited longest, if that is
    ``MAX_WAIT`` or more. So an overdue person is passed over for at most ``OVERDUE_EVERY`` starts for each
    person that has waited even longer, and as many for themselves, let-past jobs left aside.
 6. **Loading pays.** A job whose model is loaded on another worker is left to that one while it is younger
    than ``LEAVE_SECONDS`` and would be done there at least as soon, the loading here counted. No more jobs
-   are left to a worker than fit there.
+   are left to a worker than fit there, and one to a full one.
 """
 
 import uuid
@@ -38,12 +40,10 @@ OVERDUE_EVERY: Final = 4
 """Of so many starts one belongs to the overdue: the others keep the shares as the weights say."""
 PATIENCE: Final = 10.0
 """Seconds for which a person who is due may be passed over for a better use of what is loaded."""
-QUANTUM: Final = 20.0
-"""Seconds after a load in which another load has to wait while there is work for what is loaded."""
+QUANTUM_LOADS: Final = 4.0
+"""After a load, so many times as long belongs to work before the next, if what is loaded is wanted."""
 LEAVE_SECONDS: Final = 15.0
 """Age up to which a job is left to another worker that has its model."""
-SLACK_SECONDS: Final = 20.0
-"""What ``Supply.slack`` is in seconds of a worker's time."""
 DEFAULT_TFLOPS: Final = 5.0
 """Work per second of a worker that has not been measured yet."""
 DEFAULT_LOAD_SECONDS: Final = 5.0
@@ -73,6 +73,8 @@ class Waiting:
     """Jobs with equal keys can be denoised in one batch."""
     seconds: float = 0.0
     """Predicted seconds of a GPU; 0 when nobody knows."""
+    load_seconds: float = DEFAULT_LOAD_SECONDS
+    """Predicted for its model, where that has to be loaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,9 @@ class Other:
     jobs: int
     """That it has in its hands."""
     free: int
-    """How many more it could take."""
+    """How many more it could take now."""
+    free_in: float = 0.0
+    """If none: seconds until it probably could."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +119,8 @@ class Supply:
     starts: int = 1
     """How many jobs have begun; every ``OVERDUE_EVERY``-th belongs to the overdue."""
     people: Mapping[int, Person] = field(default_factory=dict)
-    slack: float = SLACK_SECONDS * DEFAULT_TFLOPS
-    """TFLOP per weight by which somebody who is due may be passed over for affinity."""
+    tflops: float = DEFAULT_TFLOPS
+    """Work that the worker does in a second."""
     loaded: Collection[str] = ()
     """Models that this worker has loaded, or is loading."""
     running: Collection[str] = ()
@@ -125,7 +129,6 @@ class Supply:
     """That it has in its hands."""
     loaded_at: float = float("-inf")
     """When it last began a job that needed another model."""
-    load_seconds: float = DEFAULT_LOAD_SECONDS
     others: Sequence[Other] = ()
 
 
@@ -210,7 +213,7 @@ def _fair(heads: Sequence[Waiting], supply: Supply) -> Waiting | None:
     if not here:
         return None
     due = here[0]
-    limit = _start_tag(supply, due) + (0.0 if _is_first(supply, due) else supply.slack)
+    limit = _start_tag(supply, due) + (0.0 if _is_first(supply, due) else slack(due, supply))
     close = [head for head in here if _start_tag(supply, head) <= limit]
     better = max(close, key=lambda head: _affinity(head, supply))  # of equal ones, the first in order
     return better if _may_pass(due, better, supply) else due
@@ -232,11 +235,20 @@ def _needs_load(job: Waiting, supply: Supply) -> bool:
     return bool(job.model) and job.model not in supply.loaded
 
 
+def _quantum(job: Waiting, supply: Supply) -> float:
+    """Seconds that have to be between the worker's last load and one for this job."""
+    return QUANTUM_LOADS * job.load_seconds if _needs_load(job, supply) else 0.0
+
+
+def slack(due: Waiting, supply: Supply) -> float:
+    """TFLOP per weight by which others may be ahead of somebody who is due, and be preferred for affinity."""
+    return supply.tflops * max(PATIENCE, _quantum(due, supply))
+
+
 def _may_pass(due: Waiting, better: Waiting, supply: Supply) -> bool:
     if _affinity(better, supply) <= _affinity(due, supply):
         return False
-    in_quantum = _needs_load(due, supply) and supply.now - supply.loaded_at < QUANTUM
-    return in_quantum or _waited(supply, due) < PATIENCE
+    return _waited(supply, due) < PATIENCE or supply.now - supply.loaded_at < _quantum(due, supply)
 
 
 def _without_those_left_to_others(order: Sequence[Waiting], supply: Supply) -> list[Waiting]:
@@ -260,11 +272,14 @@ def _better_place(job: Waiting, supply: Supply, taken: Sequence[int]) -> int | N
     """
     if not _needs_load(job, supply) or supply.now - job.since >= LEAVE_SECONDS:
         return None
-    best, fewest = None, supply.jobs + supply.load_seconds / max(job.seconds, 1e-9)
+    best, least = None, supply.jobs * job.seconds + job.load_seconds
     for index, other in enumerate(supply.others):
-        jobs = other.jobs + taken[index]
-        if job.model in other.models and taken[index] < other.free and jobs <= fewest:
-            best, fewest = index, jobs
+        if job.model not in other.models or taken[index] >= max(1, other.free):
+            continue
+        sharing = other.jobs + taken[index] - (0 if other.free else 1)
+        seconds = sharing * job.seconds + (0.0 if other.free else other.free_in)
+        if seconds <= least:
+            best, least = index, seconds
     return best
 
 

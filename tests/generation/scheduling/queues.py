@@ -32,6 +32,7 @@ def queues(draw: st.DrawFn, *, max_age: float = 2 * MAX_WAIT, urgent: bool = Tru
             model=draw(st.sampled_from(["", "a", "b", "c"])),
             batch_key=draw(st.sampled_from(["", "a:512", "b:512"])),
             seconds=draw(st.floats(0, 60)),
+            load_seconds=draw(st.floats(0.1, 30)),
         )
         for index, age in enumerate(sorted(ages, reverse=True))
     ]
@@ -53,18 +54,19 @@ def people(draw: st.DrawFn) -> Person:
 def supplies(draw: st.DrawFn) -> Supply:
     """What five people were given, what is loaded here and elsewhere."""
     models = st.sets(st.sampled_from(["a", "b", "c"]))
-    others = st.builds(Other, models=models, jobs=st.integers(0, 8), free=st.integers(0, 8))
+    others = st.builds(
+        Other, models=models, jobs=st.integers(1, 8), free=st.integers(0, 8), free_in=st.floats(0, 60)
+    )
     return Supply(
         now=NOW,
         clock=draw(st.floats(0, 1000)),
         starts=draw(st.integers(1, 8)),
         people=draw(st.dictionaries(st.integers(1, 5), people())),
-        slack=draw(st.floats(0, 300)),
+        tflops=draw(st.floats(0, 30)),
         loaded=draw(models),
         running=draw(st.sets(st.sampled_from(["a:512", "b:512"]))),
         jobs=draw(st.integers(0, 8)),
         loaded_at=draw(st.floats(NOW - 60, NOW)),
-        load_seconds=draw(st.floats(0.1, 30)),
         others=draw(st.lists(others, max_size=3)),
     )
 
@@ -75,7 +77,7 @@ class Machine:
 
     waiting: list[Waiting]
     weights: dict[int, float] = field(default_factory=dict)
-    slack: float = 100.0
+    tflops: float = 5.0
     seconds: float = 1.0
     """That every job takes, and ``load`` for every load."""
     load: float = 0.0
@@ -98,7 +100,7 @@ class Machine:
             now=self.now,
             clock=self.clock,
             starts=self.starts + 1,
-            slack=self.slack,
+            tflops=self.tflops,
             loaded={self.loaded},
             loaded_at=self.loaded_at,
             people={

@@ -1,5 +1,6 @@
 """The promises of ``generation.scheduling``, on random queues."""
 
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given, settings
@@ -11,12 +12,13 @@ from generation.scheduling import (
     NOBODY,
     OVERDUE_EVERY,
     PATIENCE,
-    QUANTUM,
+    QUANTUM_LOADS,
     Other,
     Person,
     Supply,
     Waiting,
     choose_job,
+    slack,
 )
 from tests.generation.scheduling.queues import NOW, Machine, job, queues, supplies
 
@@ -102,10 +104,10 @@ def test_1_ones_own_jobs_in_their_order(waiting: list[Waiting], supply: Supply) 
 @given(
     st.lists(st.tuples(st.integers(1, 4), st.floats(1, 300)), min_size=1, max_size=80),
     st.lists(st.floats(0.1, 10), min_size=4, max_size=4),
-    st.floats(0, 200),
+    st.floats(0, 20),
 )
 @settings(max_examples=60)
-def test_2_fair_shares(jobs: list[tuple[int, float]], weights: list[float], slack: float) -> None:
+def test_2_fair_shares(jobs: list[tuple[int, float]], weights: list[float], tflops: float) -> None:
     """While everybody has something waiting, what is begun per weight differs by no more than was promised,
     in every stretch of time.
     """
@@ -114,8 +116,9 @@ def test_2_fair_shares(jobs: list[tuple[int, float]], weights: list[float], slac
     machine = Machine(
         [job(i, user, cost=cost, model="ab"[user % 2]) for i, (user, cost) in enumerate(jobs, start=1)],
         weights=weight,
-        slack=slack,
+        tflops=tflops,
     )
+    most = slack(machine.waiting[0], machine.supply())  # a load is needed: more it cannot be
     largest = {user: max(cost for one, cost in jobs if one == user) / weight[user] for user in users}
     history = [dict.fromkeys(users, 0.0)]
     while {one.user_id for one in machine.waiting} == set(users) and machine.now < NOW + MAX_WAIT:
@@ -125,7 +128,7 @@ def test_2_fair_shares(jobs: list[tuple[int, float]], weights: list[float], slac
         for one in users:
             for other in users:
                 ahead = (end[one] - begin[one]) - (end[other] - begin[other])
-                assert ahead <= 2 * slack + largest[one] + largest[other] + 1e-6
+                assert ahead <= 2 * most + largest[one] + largest[other] + 1e-6
 
 
 def test_2_shares_follow_the_weights() -> None:
@@ -160,7 +163,7 @@ def test_3_behind_a_hundred_jobs_the_one_is_next(
     served: int, cost: float, other_cost: float, model: str
 ) -> None:
     """However much of A's has been served, and whatever model B wants."""
-    machine = Machine([job(i, 1, cost=cost, model="a") for i in range(1, 101)], slack=100.0)
+    machine = Machine([job(i, 1, cost=cost, model="a") for i in range(1, 101)])
     for _ in range(served):
         machine.serve()
     mine = job(1000, 2, cost=other_cost, model=model, since=machine.now)
@@ -197,7 +200,7 @@ def test_4_affinity_stays_within_its_bounds(waiting: list[Waiting], supply: Supp
         clock=supply.clock,
         starts=NOT_OVERDUE,
         people=supply.people,
-        slack=supply.slack,
+        tflops=supply.tflops,
         loaded=supply.loaded,
         running=supply.running,
         loaded_at=supply.loaded_at,
@@ -207,7 +210,7 @@ def test_4_affinity_stays_within_its_bounds(waiting: list[Waiting], supply: Supp
         return
     heads = [one for one in waiting if may_start(one, supply)]
     least = min(tag(one, supply) for one in heads)
-    assert tag(choice.job, supply) <= least + supply.slack
+    assert tag(choice.job, supply) <= least + max(slack(one, supply) for one in heads)
     due = [
         one
         for one in heads
@@ -217,23 +220,24 @@ def test_4_affinity_stays_within_its_bounds(waiting: list[Waiting], supply: Supp
     ]
     if due and tag(choice.job, supply) > least:
         # Only a load soon after another is put off further.
-        assert NOW - supply.loaded_at < QUANTUM
         assert not choice.loads
+        assert NOW - supply.loaded_at < QUANTUM_LOADS * max(one.load_seconds for one in due)
 
 
 @given(st.integers(2, 4), st.floats(0.5, 5), st.floats(1, 10))
 @settings(max_examples=30)
 def test_4_models_do_not_thrash(models: int, seconds: float, load: float) -> None:
-    """Heavy users of different models on one worker: a load for each quantum and model, not for each job."""
+    """Heavy users of different models on one worker: a load for each quantum, not for each job."""
     machine = Machine(
-        [job(i, i % models, model=f"m{i % models}") for i in range(1, 200)],
-        slack=20.0 / seconds * 10,
+        [job(i, i % models, model=f"m{i % models}", load_seconds=load) for i in range(1, 200)],
+        tflops=10 / seconds,
         seconds=seconds,
         load=load,
     )
     while machine.waiting and machine.now < NOW + MAX_WAIT:
         machine.serve()
-    assert machine.loads <= (machine.now - NOW) / (PATIENCE + load) + models
+    # Everybody's first job is next, and the last ones may find nothing else to do.
+    assert machine.loads <= (machine.now - NOW) / (QUANTUM_LOADS * load) + 2 * models
 
 
 # --- 5. Nobody starves -------------------------------------------------------------------------------------
@@ -283,7 +287,18 @@ def test_6_a_job_is_left_to_the_worker_that_has_its_model() -> None:
     assert choose_job([wants], Supply(now=NOW, others=[idle], loaded={"a"})) is not None
     assert choose_job([wants], Supply(now=NOW + LEAVE_SECONDS, others=[idle])) is not None
     assert choose_job([wants], Supply(now=NOW, others=[Other(models={"b"}, jobs=0, free=8)])) is not None
-    assert choose_job([wants], Supply(now=NOW, others=[Other(models={"a"}, jobs=8, free=0)])) is not None
+
+
+def test_6_a_full_worker_is_waited_for_if_that_is_faster() -> None:
+    wants = job(1, 1, model="a", seconds=1.0)
+
+    def leaves(jobs: int, free_in: float) -> bool:
+        full = Other(models={"a"}, jobs=jobs, free=0, free_in=free_in)
+        return choose_job([wants], Supply(now=NOW, others=[full])) is None
+
+    assert leaves(jobs=4, free_in=2.0)
+    assert not leaves(jobs=4, free_in=2.1)
+    assert not leaves(jobs=7, free_in=0.1)
 
 
 def test_6_unless_it_is_so_busy_that_loading_is_faster() -> None:
@@ -291,7 +306,7 @@ def test_6_unless_it_is_so_busy_that_loading_is_faster() -> None:
 
     def leaves(jobs: int, load: float) -> bool:
         others = [Other(models={"a"}, jobs=jobs, free=8)]
-        return choose_job([wants], Supply(now=NOW, others=others, load_seconds=load)) is None
+        return choose_job([replace(wants, load_seconds=load)], Supply(now=NOW, others=others)) is None
 
     assert leaves(jobs=2, load=5.0)
     assert not leaves(jobs=3, load=5.0)
@@ -310,7 +325,7 @@ def test_6_no_more_than_fit_there() -> None:
 def test_6_what_is_left_is_young_and_loaded_elsewhere(waiting: list[Waiting], supply: Supply) -> None:
     if choose_job(waiting, supply) is not None:
         return
-    elsewhere = {model for other in supply.others if other.free for model in other.models}
+    elsewhere = {model for other in supply.others for model in other.models}
     able = [one for one in waiting if may_start(one, supply)]
     for user in {one.user_id for one in able}:
         head = min((one for one in able if one.user_id == user), key=lambda one: (one.turn, one.job_id))
