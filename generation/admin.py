@@ -1,8 +1,7 @@
 """Jobs in the admin: read, cancel, requeue, hold and release; never edited by hand."""
 
 import json
-from collections.abc import Callable
-from typing import Any
+from typing import cast
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -14,6 +13,9 @@ from unfold.decorators import display
 
 from generation import services
 from generation.models import Job, JobState, SavedStyle
+from sdweb.accounts import rights
+from sdweb.accounts.models import User
+from sdweb.errors import PortalError
 
 
 @admin.register(SavedStyle)
@@ -39,7 +41,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no type informati
     search_fields = ("id", "owner__username", "params__prompt")
     list_select_related = ("owner", "model")
     ordering = ("-id",)
-    actions = ("cancel_jobs", "requeue_jobs", "hold_jobs", "release_jobs")
+    actions = ("cancel_jobs", "requeue_jobs", "hold_jobs", "release_jobs", "expedite_jobs")
     exclude = ("params", "inputs")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Job | None = None) -> list[str]:
@@ -86,32 +88,46 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no type informati
         """The whole request, readable."""
         return format_html("<pre>{}</pre>", json.dumps(job.params, indent=2, ensure_ascii=False))
 
-    @admin.action(description="Cancel")
+    def has_manage_permission(self, request: HttpRequest) -> bool:
+        """Whether the actions are offered."""
+        return request.user.has_perm(rights.MANAGE_QUEUE)
+
+    @admin.action(description="Cancel", permissions=["manage"])
     def cancel_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """Whatever is not finished."""
-        self._each(request, queryset, lambda job_id: services.job_cancel_any(job_id=job_id), "cancelled")
+        self._each(request, queryset, services.CANCEL, "cancelled")
 
-    @admin.action(description="Put back into the queue (failed and cancelled jobs)")
+    @admin.action(description="Put back into the queue (failed and cancelled jobs)", permissions=["manage"])
     def requeue_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """A second chance."""
-        self._each(
-            request, queryset, lambda job_id: services.job_requeue(job_id=job_id), "put back into the queue"
-        )
+        self._each(request, queryset, services.REQUEUE, "put back into the queue")
 
-    @admin.action(description="Hold (waiting jobs)")
+    @admin.action(description="Hold (waiting jobs)", permissions=["manage"])
     def hold_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """Kept back until released."""
-        self._each(request, queryset, lambda job_id: services.job_hold(job_id=job_id), "held")
+        self._each(request, queryset, services.HOLD, "held")
 
-    @admin.action(description="Release (held jobs)")
+    @admin.action(description="Release (held jobs)", permissions=["manage"])
     def release_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """They wait again."""
-        self._each(request, queryset, lambda job_id: services.job_release(job_id=job_id), "released")
+        self._each(request, queryset, services.RELEASE, "released")
+
+    @admin.action(description="Let past everybody (waiting jobs)", permissions=["manage"])
+    def expedite_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """In the order of the selection."""
+        self._each(request, queryset, services.EXPEDITE, "let past everybody")
 
     def _each(
-        self, request: HttpRequest, queryset: QuerySet[Job], change: Callable[[UUID], bool], done: str
+        self, request: HttpRequest, queryset: QuerySet[Job], transition: services.Transition, done: str
     ) -> None:
-        ids: list[Any] = list(queryset.values_list("pk", flat=True))
-        changed = sum(change(job_id) for job_id in ids)
+        ids = list(queryset.values_list("pk", flat=True))
+        changed = sum(self._change(request, job_id, transition) for job_id in ids)
         level = messages.SUCCESS if changed == len(ids) else messages.WARNING
         self.message_user(request, f"{changed} of {len(ids)} jobs {done}.", level)
+
+    def _change(self, request: HttpRequest, job_id: UUID, transition: services.Transition) -> bool:
+        try:
+            services.queue_job_change(user=cast("User", request.user), job_id=job_id, transition=transition)
+        except PortalError:
+            return False  # it is in another state
+        return True

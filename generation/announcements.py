@@ -1,13 +1,15 @@
 """Tells people what happened to their jobs. Called after the commit; nothing here can undo it."""
 
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from generation import events, publisher
-from generation.fair_queue import QUEUE_ORDER
+from generation import events, overview, presence, publisher
+from generation.forecasting import queue_forecast
 from generation.models import Job, JobState
 from generation.presenters import jobs_out
 from generation.schemas import ErrorOut, JobOut
+from generation.throttle import Throttle
 from sdweb.errors import PortalError
 
 QUEUE_NEWS: Final = 50
@@ -51,21 +53,66 @@ def failure(error: ErrorOut) -> PortalError:
     return PortalError(error.code, error.message, hint=error.hint, fields=error.fields)
 
 
+def jobs_cancelled(job_ids: Sequence[uuid.UUID]) -> None:
+    """Several jobs of one person were cancelled at once."""
+    for owner, out in _tell_all(job_ids):
+        events.send_to_user(owner, events.error_message(cancelled_error(), job_id=out.id))
+
+
+def jobs_reordered(owner_id: int, turns: Mapping[uuid.UUID, float]) -> None:
+    """Waiting jobs of one person changed places."""
+    events.send_to_user(owner_id, events.order_message(turns))
+
+
+def jobs_cleared(owner_id: int, job_ids: Sequence[uuid.UUID]) -> None:
+    """Finished jobs went off a person's list."""
+    events.send_to_user(owner_id, events.cleared_message(job_ids))
+
+
 def queue_moved() -> None:
-    """The first people in the queue hear of their new place."""
-    waiting = list(Job.objects.filter(state=JobState.QUEUED).order_by(*QUEUE_ORDER)[:QUEUE_NEWS])
+    """The first people in the queue hear of their new place, and everybody of the numbers; not each time."""
+    _places.run()
+    _numbers.run()
+
+
+def queue_changed() -> None:
+    """The queue's numbers are others, and nobody's place."""
+    _numbers.run()
+
+
+def _tell_places() -> None:
+    places = queue_forecast().places
+    first = sorted(places, key=lambda job_id: places[job_id].position)[:QUEUE_NEWS]
+    waiting = list(Job.objects.filter(pk__in=first, state=JobState.QUEUED))
     owners = {job.pk: job.owner_id for job in waiting}
     for out in jobs_out(waiting):
         events.send_to_user(owners[out.id], events.job_message(out), key=f"place.{out.id}")
 
 
+def _tell_numbers() -> None:
+    events.send_to_queue(events.queue_message(overview.queue_summary()))
+    if presence.queue_is_watched():
+        entries, cursor = overview.queue_page(cursor=None, limit=overview.WATCHED)
+        events.send_to_watchers([entry.as_dict() for entry in entries], more=cursor is not None)
+
+
+_places: Final = Throttle(_tell_places)
+_numbers: Final = Throttle(_tell_numbers)
+
+
 def _tell(job_id: uuid.UUID, *, origin: str = "") -> tuple[int, JobOut] | None:
-    job = Job.objects.filter(pk=job_id).first()
-    if job is None:
-        return None
-    # Progress that still waits to be sent is older than this state.
-    publisher.publish_forget(events.progress_key(job_id))
-    publisher.publish_forget(f"place.{job_id}")
-    (out,) = jobs_out([job])
-    events.send_to_user(job.owner_id, events.job_message(out), origin=origin)
-    return job.owner_id, out
+    for told in _tell_all([job_id], origin=origin):
+        return told
+    return None
+
+
+def _tell_all(job_ids: Sequence[uuid.UUID], *, origin: str = "") -> list[tuple[int, JobOut]]:
+    jobs = list(Job.objects.filter(pk__in=job_ids).order_by("pk"))
+    told = []
+    for job, out in zip(jobs, jobs_out(jobs), strict=True):
+        # Progress that still waits to be sent is older than this state.
+        publisher.publish_forget(events.progress_key(job.pk))
+        publisher.publish_forget(f"place.{job.pk}")
+        events.send_to_user(job.owner_id, events.job_message(out), origin=origin)
+        told.append((job.owner_id, out))
+    return told

@@ -1,6 +1,7 @@
 """The WebSocket ``/ws/``: frames in, actions, events out (``docs/protocol.md``)."""
 
 import asyncio
+import importlib
 import json
 import logging
 import uuid
@@ -13,12 +14,14 @@ from channels.consumer import AsyncConsumer
 from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from pydantic import ValidationError
 
 from gallery.selectors import images_of_job
 from gallery.storage import gallery_storage
-from generation import actions, events, presence
+from generation import actions, events, overview, presence
 from generation.models import FINISHED_STATES, Job
 from generation.schemas import invalid_input
 from generation.slots import NewestWins
@@ -49,6 +52,8 @@ GRACE: Final = timedelta(seconds=3)
 MAX_ASIDES: Final = 4
 """Slow messages of one socket that are worked on at the same time."""
 
+_SessionStore = importlib.import_module(settings.SESSION_ENGINE).SessionStore
+
 Outgoing = tuple[events.WireMessage, bytes | None]
 
 
@@ -65,8 +70,10 @@ class PortalConsumer(AsyncConsumer):
         self._open: set[uuid.UUID] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._asides: set[asyncio.Task[None]] = set()
-        self._binary_previews = self._image_links = False
         self._refused = 0
+        self._binary_previews = self._image_links = self._queue_live = False
+        self._said: dict[str, dict[str, Any]] = {}
+        self._session_key = ""
 
     # --- What Channels calls --------------------------------------------------------------------------------
 
@@ -89,10 +96,16 @@ class PortalConsumer(AsyncConsumer):
         query = parse_qs(self.scope.get("query_string", b"").decode("latin1"))
         self._binary_previews = query.get("previews") == ["binary"]
         self._image_links = query.get("images") == ["links"]
+        self._queue_live = query.get("queue") == ["live"]
+        self._session_key = getattr(self.scope.get("session"), "session_key", None) or ""
         token: Any = self.scope.get("api_token")
         self.connection = actions.Connection(user=user, channel=self.channel_name, token=token)
         await self.channel_layer.group_add(events.user_group(user.pk), self.channel_name)
+        if self._queue_live:
+            await self.channel_layer.group_add(events.QUEUE_GROUP, self.channel_name)
         self._put(await database_sync_to_async(actions.snapshot)(user))
+        for message in await database_sync_to_async(self._queue_now)():
+            self._put_news(message)
         self._tasks = [asyncio.create_task(self._send_outbox()), asyncio.create_task(self._follow())]
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
@@ -134,6 +147,8 @@ class PortalConsumer(AsyncConsumer):
         action, request_id = incoming.action, incoming.request_id
         # What is slow gets a thread of its own: all others share one.
         perform = database_sync_to_async(actions.perform, thread_sensitive=action not in actions.SLOW)
+        if action == "watch_queue":  # before the list is read: nothing falls in between
+            await self.channel_layer.group_add(events.WATCHERS_GROUP, self.channel_name)
         try:
             answers = await perform(self.connection, incoming)
         except PortalError as error:
@@ -146,22 +161,36 @@ class PortalConsumer(AsyncConsumer):
             if request_id is not None:
                 cast("dict[str, Any]", answer)["request_id"] = request_id
             self._put(answer)
+        if action == "unwatch_queue":
+            await self.channel_layer.group_discard(events.WATCHERS_GROUP, self.channel_name)
 
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
         """Leave nothing running."""
         for task in (*self._tasks, *self._asides):
             task.cancel()
         if self._tasks:
-            with suppress(Exception):  # Redis may be gone, and then so is the group
-                await self.channel_layer.group_discard(
-                    events.user_group(self.connection.user.pk), self.channel_name
-                )
+            own = events.user_group(self.connection.user.pk)
+            with suppress(Exception):  # Redis may be gone, and then so are the groups
+                for group in (own, events.QUEUE_GROUP, events.WATCHERS_GROUP):
+                    await self.channel_layer.group_discard(group, self.channel_name)
         raise StopConsumer
 
     async def user_event(self, event: events.GroupEvent) -> None:
         """Something happened to this person's jobs."""
         if self._tasks and event["origin"] != self.channel_name:
             self._put(event["message"], event["preview"])
+
+    async def queue_event(self, event: events.QueueEvent) -> None:
+        """The queue stands otherwise."""
+        if self._tasks and self._queue_live:
+            self._put_news(event["message"])
+
+    async def queue_jobs(self, event: events.QueueJobsEvent) -> None:
+        """The front of the queue is another; what this person may not see of it stays here."""
+        viewer = self.connection.viewer
+        if self._tasks and viewer is not None:
+            jobs = [viewer.sees(overview.entry_from(entry)) for entry in event["entries"]]
+            self._put_news(events.queue_jobs_message(jobs, more=event["more"]))
 
     # --- Out ------------------------------------------------------------------------------------------------
 
@@ -175,6 +204,14 @@ class PortalConsumer(AsyncConsumer):
             self._note_job(message["data"])
         self._outbox.put((message, preview), key=key)
         self._wake.set()
+
+    def _put_news(self, message: events.QueueMessage | events.QueueJobsMessage) -> None:
+        """What is like the last is not told again, and of what waits the newest wins."""
+        kind = message["type"]
+        if self._said.get(kind) != message["data"]:
+            self._said[kind] = message["data"]
+            self._outbox.put((message, None), key=kind)
+            self._wake.set()
 
     def _note_job(self, job: dict[str, Any]) -> None:
         # Progress that still waits is older than this state.
@@ -220,15 +257,30 @@ class PortalConsumer(AsyncConsumer):
             try:
                 await database_sync_to_async(presence.watcher_seen)(user.pk)
                 await asyncio.sleep(FOLLOW_SECONDS)
-                if not await database_sync_to_async(_may_stay)(self.connection):
+                now = await database_sync_to_async(_still_signed_in)(self.connection, self._session_key)
+                if now is None:
                     await self.send({"type": "websocket.close", "code": CLOSE_NOT_SIGNED_IN})
                     return
+                self.connection.user = now
                 for message in await database_sync_to_async(_missed)(user, set(self._open)):
                     self._put(message)
+                for news in await database_sync_to_async(self._queue_now)():
+                    self._put_news(news)
             except asyncio.CancelledError:
                 raise
             except Exception:  # the database is away for a moment: look again later
                 logger.warning("A socket could not compare itself with the database.", exc_info=True)
+
+    def _queue_now(self) -> list[events.QueueMessage | events.QueueJobsMessage]:
+        """What this socket asked to hear of the queue, with the rights that its person has now."""
+        told: list[events.QueueMessage | events.QueueJobsMessage] = []
+        if self._queue_live:
+            told.append(events.queue_message(overview.queue_summary()))
+        if self.connection.viewer is not None:
+            self.connection.viewer = actions.viewer_of(self.connection)
+            presence.queue_watcher_seen()
+            told.append(actions.queue_jobs_now(self.connection.viewer))
+        return told
 
 
 def _refusal(verdict: Verdict, incoming: actions.Incoming | None = None) -> events.ErrorMessage:
@@ -271,10 +323,22 @@ def _images_base64(job_id: uuid.UUID) -> list[str]:
     return found
 
 
-def _may_stay(connection: actions.Connection) -> bool:
+def _still_signed_in(connection: actions.Connection, session_key: str) -> User | None:
+    """The person as they are now, or None where their account is closed or the session has ended: signed out,
+    revoked, expired, or made with another password.
+    """
+    user = User.objects.filter(pk=connection.user.pk, is_active=True).first()
     if connection.token is not None:
-        return token_is_alive(connection.token.pk)
-    return User.objects.filter(pk=connection.user.pk, is_active=True).exists()
+        return user if token_is_alive(connection.token.pk) else None
+    if user is None:
+        return None
+    # Read only: Django's own look at a session would also renew it.
+    session = _SessionStore(session_key).load()
+    proof = str(session.get(HASH_SESSION_KEY, ""))
+    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    if str(session.get(SESSION_KEY)) != str(user.pk):
+        return None
+    return user if any(constant_time_compare(proof, one) for one in hashes) else None
 
 
 def _missed(user: User, open_jobs: set[uuid.UUID]) -> list[events.WireMessage]:

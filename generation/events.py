@@ -2,15 +2,20 @@
 
 import base64
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NotRequired, TypedDict
 
 from generation import publisher
 from generation.schemas import JobOut
+from generation.schemas.queue import ManagedOut, QueueJobOut, QueueOut
 from sdweb.errors import PortalError
 
 GROUP_HANDLER: Final = "user.event"
 """The consumer's method for what arrives through the channel layer, in Channels' spelling."""
+QUEUE_GROUP: Final = "queue"
+"""Sockets that asked how the queue stands."""
+WATCHERS_GROUP: Final = "queue.watchers"
+"""Sockets that asked for everybody's jobs."""
 
 
 class SnapshotMessage(TypedDict):
@@ -79,6 +84,48 @@ class EnhancedPromptMessage(TypedDict):
     data: dict[str, Any]
 
 
+class OrderMessage(TypedDict):
+    """Some of the person's waiting jobs changed places among themselves."""
+
+    type: Literal["order"]
+    data: dict[str, Any]
+
+
+class ClearedMessage(TypedDict):
+    """Finished jobs went off the person's list."""
+
+    type: Literal["cleared"]
+    data: dict[str, Any]
+
+
+class CountMessage(TypedDict):
+    """The answer to what is done to many jobs at once."""
+
+    type: Literal["cancelled_all", "cleared_all"]
+    data: dict[str, Any]
+
+
+class ManagedMessage(TypedDict):
+    """The answer to what was done to somebody else's job."""
+
+    type: Literal["managed"]
+    data: dict[str, Any]
+
+
+class QueueMessage(TypedDict):
+    """How the queue stands."""
+
+    type: Literal["queue"]
+    data: dict[str, Any]
+
+
+class QueueJobsMessage(TypedDict):
+    """The front of everybody's queue, for who watches it."""
+
+    type: Literal["queue_jobs"]
+    data: dict[str, Any]
+
+
 WireMessage = (
     SnapshotMessage
     | JobMessage
@@ -88,6 +135,12 @@ WireMessage = (
     | ModelsMessage
     | GalleryMessage
     | EnhancedPromptMessage
+    | OrderMessage
+    | ClearedMessage
+    | CountMessage
+    | ManagedMessage
+    | QueueMessage
+    | QueueJobsMessage
 )
 
 
@@ -100,6 +153,22 @@ class GroupEvent(TypedDict):
     """A JPEG; each socket turns it into what its client asked for."""
     origin: str
     """The channel of the socket that has answered its client itself, or empty."""
+
+
+class QueueEvent(TypedDict):
+    """The envelope of what everybody hears of the queue."""
+
+    type: str
+    message: QueueMessage
+
+
+class QueueJobsEvent(TypedDict):
+    """The front of the queue, whole: each socket takes out what its person may not see."""
+
+    type: str
+    entries: list[dict[str, Any]]
+    """Of ``{owner_id, job}``."""
+    more: bool
 
 
 def user_group(user_id: int) -> str:
@@ -186,6 +255,51 @@ def gallery_message(
     """One numbered page, counted from 0."""
     data = {"images": list(images), "page": page, "limit": limit, "total": total, "has_next": has_next}
     return {"type": "gallery", "data": data}
+
+
+def order_message(turns: Mapping[uuid.UUID, float]) -> OrderMessage:
+    """``turns``: the new ones of the jobs that moved."""
+    return {"type": "order", "data": {"turns": {str(job_id): turn for job_id, turn in turns.items()}}}
+
+
+def cleared_message(job_ids: Sequence[uuid.UUID]) -> ClearedMessage:
+    """``job_ids``: those that a browser may show."""
+    return {"type": "cleared", "data": {"job_ids": [str(job_id) for job_id in job_ids]}}
+
+
+def count_message(kind: Literal["cancelled_all", "cleared_all"], count: int) -> CountMessage:
+    """``count``: how many jobs it was."""
+    return {"type": kind, "data": {"count": count}}
+
+
+def managed_message(managed: ManagedOut) -> ManagedMessage:
+    """What became of somebody's job."""
+    return {"type": "managed", "data": managed.model_dump(mode="json")}
+
+
+def queue_message(queue: QueueOut) -> QueueMessage:
+    """The queue's numbers."""
+    return {"type": "queue", "data": queue.model_dump(mode="json")}
+
+
+def queue_jobs_message(jobs: Sequence[QueueJobOut], *, more: bool) -> QueueJobsMessage:
+    """``more``: whether there are others behind these."""
+    return {
+        "type": "queue_jobs",
+        "data": {"items": [job.model_dump(mode="json") for job in jobs], "more": more},
+    }
+
+
+def send_to_queue(message: QueueMessage) -> None:
+    """Tell everybody who asked how the queue stands. Never raises."""
+    event: QueueEvent = {"type": "queue.event", "message": message}
+    publisher.publish(QUEUE_GROUP, event, key="queue")
+
+
+def send_to_watchers(entries: list[dict[str, Any]], *, more: bool) -> None:
+    """Tell everybody who watches the front of the queue. Never raises."""
+    event: QueueJobsEvent = {"type": "queue.jobs", "entries": entries, "more": more}
+    publisher.publish(WATCHERS_GROUP, event, key="queue.jobs")
 
 
 def send_to_user(

@@ -21,6 +21,8 @@ WORKER_SECONDS: Final = 15.0
 WATCHER_SECONDS: Final = 45
 """Likewise somebody's browser."""
 
+_QUEUE_WATCHER: Final = "presence:queue-watcher"
+
 T = TypeVar("T")
 
 
@@ -47,6 +49,16 @@ def watcher_seen(user_id: int) -> None:
 def is_watching(user_id: int) -> bool:
     """Whether previews would be seen by somebody; yes when nobody knows."""
     return _quietly(lambda: cache.get(f"presence:watcher:{user_id}") is not None, otherwise=True)
+
+
+def queue_watcher_seen() -> None:
+    """Somebody's browser shows everybody's jobs."""
+    _quietly(lambda: cache.set(_QUEUE_WATCHER, 1, WATCHER_SECONDS), None)
+
+
+def queue_is_watched() -> bool:
+    """Whether news of everybody's jobs would be seen by somebody; yes when nobody knows."""
+    return _quietly(lambda: cache.get(_QUEUE_WATCHER) is not None, otherwise=True)
 
 
 def _quietly(action: Callable[[], T], otherwise: T) -> T:

@@ -8,6 +8,7 @@ from gallery.selectors import images_of_jobs
 from generation.forecasting import Forecast, queue_forecast
 from generation.models import Job, JobState
 from generation.schemas import ErrorOut, JobOut, Params, ProgressOut
+from generation.schemas.queue import ManagedOut
 
 
 def jobs_out(jobs: Iterable[Job]) -> list[JobOut]:
@@ -37,8 +38,15 @@ def job_out(job: Job, *, forecast: Forecast, images: Sequence[Image] = ()) -> Jo
         params=Params(**job.params),
         progress=ProgressOut(step=job.step, total=job.total_steps, status=job.status) if running else None,
         position=place.position if place else None,
+        turn=job.turn,
+        urgent=job.urgent_at is not None,
         eta_seconds=forecast.remaining.get(job.pk) if running else (place.eta_seconds if place else None),
         error=ErrorOut(**job.error) if job.error else None,
         images=[image_out(image) for image in images if image.task == job.task],
         control_maps=[image_out(image) for image in images if image.task != job.task],
     )
+
+
+def managed_out(job: Job) -> ManagedOut:
+    """What whoever manages the queue is told of a job that they changed."""
+    return ManagedOut(job_id=job.pk, state=job.state, urgent=job.urgent_at is not None)

@@ -7,8 +7,6 @@ from django.db.models import Q, QuerySet
 
 from generation import prompt_files
 from generation.engine.prompts import Style
-from generation.forecasting import Forecast as Forecast  # noqa: PLC0414 - asked for here, among the others
-from generation.forecasting import queue_forecast as queue_forecast  # noqa: PLC0414
 from generation.models import ACTIVE_STATES, FINISHED_STATES, Job, JobState, SavedStyle
 from sdweb.accounts.models import User
 from sdweb.errors import PortalError, not_found
@@ -23,10 +21,10 @@ def job_get(*, user: User, job_id: uuid.UUID) -> Job:
 
 
 def job_list(*, user: User, state: str | None = None) -> QuerySet[Job]:
-    """A person's jobs, newest first; ``state`` is ``active``, ``finished``, one state's name, or None for
-    all.
+    """A person's jobs, newest first, without those that they took off the list; ``state`` is ``active``,
+    ``finished``, one state's name, or None for all.
     """
-    jobs = Job.objects.filter(owner=user).order_by("-id")
+    jobs = Job.objects.filter(owner=user, cleared_at=None).order_by("-id")
     if not state:
         return jobs
     groups: dict[str, Collection[str]] = {"active": ACTIVE_STATES, "finished": FINISHED_STATES}

@@ -13,6 +13,7 @@ from generation.api import (
     jobs_router,
     options_router,
     prompts_router,
+    queue_router,
     recipes_router,
     styles_router,
     uploads_router,
@@ -40,6 +41,7 @@ api.add_router("/me/tokens", tokens_router, auth=session_only)
 api.add_router("", options_router, auth=_generating)
 api.add_router("", styles_router, auth=_generating)
 api.add_router("/jobs", jobs_router, auth=_generating)
+api.add_router("/queue", queue_router, auth=signed_in(write=ApiToken.Scope.MANAGE))
 api.add_router("/prompts", prompts_router, auth=_generating)
 api.add_router("/uploads", uploads_router, auth=_generating)
 api.add_router("/images", images_router, auth=_collecting)

@@ -26,3 +26,5 @@ for _name, _value in _before.items():
         del os.environ[_name]
     else:
         os.environ[_name] = _value
+
+QUEUE_NEWS_SECONDS = 0.0  # at once, in the thread that has them: a test must not end before they are told

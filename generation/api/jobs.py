@@ -8,8 +8,10 @@ from ninja import Header, Query, Router, Schema, Status
 from pydantic import BaseModel, Field
 
 from generation import selectors, services
+from generation.models import Job
 from generation.presenters import jobs_out
 from generation.schemas import GenerateIn, JobOut, JobPage
+from generation.schemas.queue import CountOut, MoveIn
 from generation.schemas.shorthand import (
     ADETAILER,
     FACE_RESTORATION,
@@ -106,8 +108,7 @@ def jobs_list(request: HttpRequest, filters: Annotated[JobFilters, Query()]) -> 
 @router.get("/{uuid:job_id}", response=JobOut, operation_id="jobs_get", summary="One job of mine")
 def jobs_get(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
     """As it is now."""
-    (out,) = jobs_out([selectors.job_get(user=_user(request), job_id=job_id)])
-    return out
+    return _shown(selectors.job_get(user=_user(request), job_id=job_id))
 
 
 @router.post(
@@ -115,7 +116,84 @@ def jobs_get(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
 )
 def jobs_cancel(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
     """A running one stops within a step; one that is finished answers 409 `job_finished`."""
-    (out,) = jobs_out([services.job_cancel(user=_user(request), job_id=job_id)])
+    return _shown(services.job_cancel(user=_user(request), job_id=job_id))
+
+
+@router.post(
+    "/{uuid:job_id}/hold", response=JobOut, operation_id="jobs_hold", summary="Keep a job of mine back"
+)
+def jobs_hold(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
+    """One that waits; any other answers 409."""
+    return _shown(services.job_hold(user=_user(request), job_id=job_id))
+
+
+@router.post(
+    "/{uuid:job_id}/release",
+    response=JobOut,
+    operation_id="jobs_release",
+    summary="Let a held job wait again",
+)
+def jobs_release(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
+    """One that is held; any other answers 409."""
+    return _shown(services.job_release(user=_user(request), job_id=job_id))
+
+
+@router.post(
+    "/{uuid:job_id}/move", response=JobOut, operation_id="jobs_move", summary="Reorder my waiting jobs"
+)
+def jobs_move(request: HttpRequest, job_id: uuid.UUID, place: MoveIn) -> JobOut:
+    """Among my own; nobody else's place is affected."""
+    return _shown(services.job_move(user=_user(request), job_id=job_id, where=destination(place)))
+
+
+@router.post(
+    "/{uuid:job_id}/retry",
+    response={200: JobOut, 202: JobOut},
+    operation_id="jobs_retry",
+    summary="Do a failed or cancelled job again",
+)
+def jobs_retry(request: HttpRequest, job_id: uuid.UUID) -> Status[JobOut]:
+    """202 with a new job that takes its place in my list; 200 with the same one when it was retried before.
+    409 `input_gone` where a picture that it begins with is not kept any more.
+    """
+    return _submitted(services.job_retry(user=_user(request), job_id=job_id))
+
+
+@router.post(
+    "/{uuid:job_id}/expedite", response=JobOut, operation_id="jobs_expedite", summary="Let my job go first"
+)
+def jobs_expedite(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
+    """Past everybody's, for those who may."""
+    return _shown(services.job_expedite(user=_user(request), job_id=job_id))
+
+
+@router.post(
+    "/{uuid:job_id}/unexpedite", response=JobOut, operation_id="jobs_unexpedite", summary="Take that back"
+)
+def jobs_unexpedite(request: HttpRequest, job_id: uuid.UUID) -> JobOut:
+    """It waits as any other again."""
+    return _shown(services.job_unexpedite(user=_user(request), job_id=job_id))
+
+
+@router.post("/cancel", response=CountOut, operation_id="jobs_cancel_all", summary="Stop all my jobs")
+def jobs_cancel_all(request: HttpRequest) -> CountOut:
+    """Whatever waits, is held, or runs."""
+    return CountOut(count=services.jobs_cancel_all(user=_user(request)))
+
+
+@router.post("/clear", response=CountOut, operation_id="jobs_clear", summary="Take finished jobs off my list")
+def jobs_clear(request: HttpRequest) -> CountOut:
+    """Their pictures stay in the gallery."""
+    return CountOut(count=services.jobs_clear_finished(user=_user(request)))
+
+
+def destination(place: MoveIn) -> services.Destination:
+    """What the body of a move says."""
+    return services.Destination(to=place.to, before=place.before)
+
+
+def _shown(job: Job) -> JobOut:
+    (out,) = jobs_out([job])
     return out
 
 
@@ -126,8 +204,7 @@ def _submit(request: HttpRequest, what: Shorthand, asked: BaseModel, key: str) -
 
 
 def _submitted(submitted: services.Submitted) -> Status[JobOut]:
-    (out,) = jobs_out([submitted.job])
-    return Status(202 if submitted.created else 200, out)
+    return Status(202 if submitted.created else 200, _shown(submitted.job))
 
 
 def _user(request: HttpRequest) -> User:

@@ -1,6 +1,6 @@
 """The tables of the generation app."""
 
-from generation.models.jobs import ACTIVE_STATES, FINISHED_STATES, Job, JobState
+from generation.models.jobs import ACTIVE_STATES, FINISHED_STATES, WAITING_STATES, Job, JobState
 from generation.models.shares import FairClock, Pace, Share
 from generation.models.styles import SavedStyle
 from generation.models.uploads import Upload
@@ -10,6 +10,7 @@ from generation.models.workers import QueueState, Worker
 __all__ = [
     "ACTIVE_STATES",
     "FINISHED_STATES",
+    "WAITING_STATES",
     "FairClock",
     "GpuUse",
     "Job",

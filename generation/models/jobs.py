@@ -26,8 +26,11 @@ class JobState(models.TextChoices):
 
 ACTIVE_STATES: Final = (JobState.QUEUED, JobState.HELD, JobState.RUNNING)
 """Not finished: somebody waits for it."""
+WAITING_STATES: Final = (JobState.QUEUED, JobState.HELD)
+"""In the queue: not begun, or to be begun again."""
 FINISHED_STATES: Final = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
-"""Final: no transition leaves them, except that an administrator may requeue a failed or a cancelled job."""
+"""Final: no transition leaves them, except that who manages the queue may requeue a failed or cancelled job.
+"""
 
 
 class Job(models.Model):
@@ -43,7 +46,7 @@ class Job(models.Model):
                 job_release            job_give_back, requeue_lost_jobs
                                        (a lost one too often: FAILED)
 
-         QUEUED, HELD, RUNNING ── job_cancel ─▶ CANCELLED        FAILED, CANCELLED ── job_requeue ─▶ QUEUED
+         QUEUED, HELD, RUNNING ── job_cancel ─▶ CANCELLED        FAILED, CANCELLED ── REQUEUE ─▶ QUEUED
 
     ``attempt`` counts how often a worker has begun; with ``worker`` it is the fencing token: what a worker
     writes counts only while both are still its own.
@@ -106,6 +109,12 @@ class Job(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True, help_text="When the last attempt began.")
     finished_at = models.DateTimeField(null=True, blank=True)
+    cleared_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When its owner took it off their list; the row stays as long as other finished ones.",
+    )
 
     class Meta:
         ordering = ["-id"]
@@ -129,6 +138,9 @@ class Job(models.Model):
             models.CheckConstraint(
                 condition=~Q(state=JobState.FAILED) | Q(error__isnull=False), name="job_failed_says_why"
             ),
+            models.CheckConstraint(
+                condition=Q(cleared_at=None) | Q(state__in=FINISHED_STATES), name="job_cleared_when_finished"
+            ),
             models.CheckConstraint(condition=Q(step__lte=F("total_steps")), name="job_step_within_total"),
             models.CheckConstraint(condition=Q(cost_tflop__gte=0), name="job_cost_not_negative"),
             models.UniqueConstraint(
@@ -138,6 +150,9 @@ class Job(models.Model):
         indexes = [
             # The id is a UUIDv7: descending id is newest first.
             models.Index(fields=["owner", "-id"], name="job_owner_newest"),
+            models.Index(
+                fields=["owner", "-id"], name="job_owner_listed", condition=Q(cleared_at__isnull=True)
+            ),
             models.Index(
                 fields=["owner", "id"], name="job_owner_active", condition=Q(state__in=ACTIVE_STATES)
             ),

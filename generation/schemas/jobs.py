@@ -118,6 +118,10 @@ class JobOut(Schema):
     progress: ProgressOut | None
     position: int | None
     """1 for the next job to start; null when it does not wait."""
+    turn: float
+    """Order among my own waiting jobs, smallest first."""
+    urgent: bool
+    """Let past everybody else's."""
     eta_seconds: float | None
     """Estimated seconds until it starts, or, while it runs, until it is done; null when nothing is known yet.
     """

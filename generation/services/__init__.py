@@ -5,9 +5,22 @@ Each transition is one conditional UPDATE: one row, or somebody else was there f
 
 from generation.services.charging import gpu_use_purge, job_charge
 from generation.services.claims import Claim, job_claim, job_fail, job_finish, job_give_back, job_heartbeat
-from generation.services.queueing import job_cancel, job_cancel_any, job_hold, job_release, job_requeue
+from generation.services.managing import queue_job_change, queue_job_move, queue_pause, queue_resume
+from generation.services.queueing import (
+    job_cancel,
+    job_expedite,
+    job_hold,
+    job_move,
+    job_release,
+    job_unexpedite,
+    jobs_cancel_all,
+    jobs_clear_finished,
+)
 from generation.services.recovery import requeue_lost_jobs, ring_for_waiting_jobs
+from generation.services.reordering import Destination
+from generation.services.retrying import job_retry
 from generation.services.submitting import Submitted, job_submit
+from generation.services.transitions import CANCEL, EXPEDITE, HOLD, RELEASE, REQUEUE, UNEXPEDITE, Transition
 from generation.services.workers import (
     worker_accepts,
     worker_drain,
@@ -18,21 +31,37 @@ from generation.services.workers import (
 )
 
 __all__ = [
+    "CANCEL",
+    "EXPEDITE",
+    "HOLD",
+    "RELEASE",
+    "REQUEUE",
+    "UNEXPEDITE",
     "Claim",
+    "Destination",
     "Submitted",
+    "Transition",
     "gpu_use_purge",
     "job_cancel",
-    "job_cancel_any",
     "job_charge",
     "job_claim",
+    "job_expedite",
     "job_fail",
     "job_finish",
     "job_give_back",
     "job_heartbeat",
     "job_hold",
+    "job_move",
     "job_release",
-    "job_requeue",
+    "job_retry",
     "job_submit",
+    "job_unexpedite",
+    "jobs_cancel_all",
+    "jobs_clear_finished",
+    "queue_job_change",
+    "queue_job_move",
+    "queue_pause",
+    "queue_resume",
     "requeue_lost_jobs",
     "ring_for_waiting_jobs",
     "worker_accepts",

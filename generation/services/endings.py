@@ -29,6 +29,7 @@ def back_to_queue(rows: QuerySet[Job], job_id: uuid.UUID, *, lost: bool) -> bool
             share_refund(job_id)
             after_commit(ring)
             after_commit(announcements.job_changed, job_id)
+            after_commit(announcements.queue_changed)
     return bool(changed)
 
 

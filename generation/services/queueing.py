@@ -1,18 +1,21 @@
-"""What people do to jobs that are in the queue or were: their owners, and whoever manages the queue."""
+"""What people do to their own jobs that are in the queue or were."""
 
 import uuid
-from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from generation import announcements, selectors
-from generation.doorbell import after_commit, ring
-from generation.models import ACTIVE_STATES, Job, JobState
+from generation.doorbell import after_commit
+from generation.models import ACTIVE_STATES, FINISHED_STATES, Job
+from generation.services import transitions
+from generation.services.reordering import Destination, jobs_reorder
 from generation.services.shares import share_refund
+from sdweb.accounts import audit, rights
 from sdweb.accounts.models import User
-from sdweb.errors import PortalError
+
+TOLD_CLEARED = 100
+"""Of the jobs that leave the list, so many of the newest are named to browsers; they show no more."""
 
 
 def job_cancel(*, user: User, job_id: uuid.UUID, origin: str = "") -> Job:
@@ -21,63 +24,78 @@ def job_cancel(*, user: User, job_id: uuid.UUID, origin: str = "") -> Job:
     Raises ``not_found`` for other people's jobs and ``job_finished`` where there is nothing left to cancel.
     """
     job = selectors.job_get(user=user, job_id=job_id)
-    changed = _cancel(job.pk, origin=origin)
+    return transitions.CANCEL.require(job, origin=origin)
+
+
+def job_hold(*, user: User, job_id: uuid.UUID, origin: str = "") -> Job:
+    """Keep a waiting job back. Raises ``not_found``, ``job_finished`` and ``wrong_state``."""
+    return transitions.HOLD.require(selectors.job_get(user=user, job_id=job_id), origin=origin)
+
+
+def job_release(*, user: User, job_id: uuid.UUID, origin: str = "") -> Job:
+    """Let a held job wait again. Raises as ``job_hold``."""
+    return transitions.RELEASE.require(selectors.job_get(user=user, job_id=job_id), origin=origin)
+
+
+def job_move(*, user: User, job_id: uuid.UUID, where: Destination) -> Job:
+    """Give a waiting or held job another place among this person's own; nobody else's place is affected.
+
+    Raises as ``job_hold``, and ``wrong_state`` where the job that it shall come before does not wait.
+    """
+    job = selectors.job_get(user=user, job_id=job_id)
+    jobs_reorder(job, where)
     job.refresh_from_db()
-    if not changed:
-        raise PortalError(
-            "job_finished", f"This job is {job.get_state_display().lower()} already.", status=409
-        )
     return job
 
 
-def job_cancel_any(*, job_id: uuid.UUID) -> bool:
-    """An administrator's cancel. Returns whether there was something to cancel."""
-    return _cancel(job_id)
+def job_expedite(*, user: User, job_id: uuid.UUID, origin: str = "") -> Job:
+    """Let a waiting job of one's own past everybody's. Raises as ``job_hold``, and ``forbidden``."""
+    return _jump(transitions.EXPEDITE, user, job_id, origin=origin)
 
 
-def _cancel(job_id: uuid.UUID, *, origin: str = "") -> bool:
+def job_unexpedite(*, user: User, job_id: uuid.UUID, origin: str = "") -> Job:
+    """Take that back. Raises as ``job_expedite``."""
+    return _jump(transitions.UNEXPEDITE, user, job_id, origin=origin)
+
+
+@transaction.atomic
+def _jump(transition: transitions.Transition, user: User, job_id: uuid.UUID, *, origin: str) -> Job:
+    job = selectors.job_get(user=user, job_id=job_id)
+    rights.require(user, rights.MANAGE_QUEUE if user.has_perm(rights.MANAGE_QUEUE) else rights.JUMP_QUEUE)
+    transition.require(job, origin=origin)
+    audit.record(f"job.{transition.done}", actor=user, target=f"job:{job.pk}", target_name=user.username)
+    return job
+
+
+def jobs_cancel_all(*, user: User) -> int:
+    """End everything of this person that is not finished. Returns how many jobs that were."""
     with transaction.atomic():
-        changed = Job.objects.filter(pk=job_id, state__in=ACTIVE_STATES).update(
-            state=JobState.CANCELLED, finished_at=timezone.now(), lease_expires_at=None, worker="", status=""
-        )
-        if changed:
+        # Locked in one order, as in ``jobs_reorder``: two that lock many rows must not wait for each other.
+        ids = [
+            job.pk
+            for job in Job.objects.filter(owner=user, state__in=ACTIVE_STATES)
+            .order_by("pk")
+            .only("pk")
+            .select_for_update()
+        ]
+        Job.objects.filter(pk__in=ids, state__in=ACTIVE_STATES).update(**transitions.cancelled())
+        for job_id in Job.objects.filter(pk__in=ids, charged__gt=0).values_list("pk", flat=True):
             share_refund(job_id)
-            after_commit(announcements.job_cancelled, job_id, origin=origin)
+        if ids:
+            after_commit(announcements.jobs_cancelled, ids)
             after_commit(announcements.queue_moved)
-    return bool(changed)
+    return len(ids)
 
 
-def job_hold(*, job_id: uuid.UUID) -> bool:
-    """Keep a waiting job back. Returns False where it does not wait."""
-    return _move(Q(pk=job_id, state=JobState.QUEUED), job_id, state=JobState.HELD)
+def jobs_clear_finished(*, user: User) -> int:
+    """Take what is finished off this person's list; pictures stay. Returns how many jobs that were.
 
-
-def job_release(*, job_id: uuid.UUID) -> bool:
-    """Let a held job wait again. Returns False where it is not held."""
-    return _move(Q(pk=job_id, state=JobState.HELD), job_id, state=JobState.QUEUED)
-
-
-def job_requeue(*, job_id: uuid.UUID) -> bool:
-    """An administrator's second chance for a failed or cancelled job. Returns False where it is neither."""
-    return _move(
-        Q(pk=job_id, state__in=(JobState.FAILED, JobState.CANCELLED)),
-        job_id,
-        state=JobState.QUEUED,
-        finished_at=None,
-        error=None,
-        step=0,
-        total_steps=0,
-        lost_attempts=0,
-        timings={},
-    )
-
-
-def _move(condition: Q, job_id: uuid.UUID, **changes: Any) -> bool:
+    The rows go later, with everybody's old ones: until then administrators see what there was.
+    """
+    finished = Job.objects.filter(owner=user, state__in=FINISHED_STATES, cleared_at=None)
     with transaction.atomic():
-        changed = Job.objects.filter(condition).update(**changes)
-        if changed:
-            after_commit(announcements.job_changed, job_id)
-            after_commit(announcements.queue_moved)
-            if changes["state"] == JobState.QUEUED:
-                after_commit(ring)
-    return bool(changed)
+        newest = list(finished.order_by("-pk").values_list("pk", flat=True)[:TOLD_CLEARED])
+        cleared = finished.update(cleared_at=timezone.now())
+        if cleared:
+            after_commit(announcements.jobs_cleared, user.pk, newest)
+    return cleared

@@ -63,6 +63,7 @@ def _job_store(job: Job, order: Order, *, origin: str) -> Submitted:
             job.inputs.set(inputs)
             after_commit(ring)
             after_commit(announcements.job_changed, job.pk, origin=origin)
+            after_commit(announcements.queue_changed)
     except BaseException:
         uploads_discard(order.pictures)
         raise

@@ -50,6 +50,7 @@ LEASE_SECONDS = ENV.lease_seconds
 HEARTBEAT_SECONDS = ENV.heartbeat_seconds
 MAX_ATTEMPTS = ENV.max_attempts
 RECOVERY_SECONDS = ENV.recovery_seconds
+QUEUE_NEWS_SECONDS = 1.0  # a process tells people of the queue's changes at most this often
 
 # --- Applications -------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

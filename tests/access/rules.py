@@ -68,6 +68,10 @@ def _worker(_world: World) -> dict[str, object]:
     return {"name": WorkerFactory.create().name}
 
 
+def _waiting(world: World) -> dict[str, str]:
+    return {"job_id": str(world.waiting.pk)}
+
+
 def _picture_file() -> bytes:
     return encoded(picture())
 
@@ -97,6 +101,26 @@ OPERATIONS: dict[str, Rule] = {
     "jobs_preprocess": own(202, body=lambda world: {**_upload(world), "preprocessor": "canny"}),
     "jobs_get": own(),
     "jobs_cancel": own(),
+    "jobs_cancel_all": mine(),
+    "jobs_clear": mine(),
+    "jobs_hold": own(),
+    "jobs_release": own(path=lambda world: {"job_id": world.held.pk}),
+    "jobs_move": own(body={"to": "first"}),
+    "jobs_retry": own(202, path=lambda world: {"job_id": world.failed.pk}),
+    "jobs_expedite": own(403),  # the owner's own right is missing
+    "jobs_unexpedite": own(403),
+    # --- Everybody's queue
+    "queue_get": mine(),
+    "queue_jobs": mine(),
+    "queue_pause": permitted(rights.MANAGE_QUEUE),
+    "queue_resume": permitted(rights.MANAGE_QUEUE),
+    "queue_job_cancel": permitted(rights.MANAGE_QUEUE),
+    "queue_job_hold": permitted(rights.MANAGE_QUEUE),
+    "queue_job_release": permitted(rights.MANAGE_QUEUE, path=lambda world: {"job_id": world.held.pk}),
+    "queue_job_requeue": permitted(rights.MANAGE_QUEUE, path=lambda world: {"job_id": world.failed.pk}),
+    "queue_job_expedite": permitted(rights.MANAGE_QUEUE),
+    "queue_job_unexpedite": permitted(rights.MANAGE_QUEUE, 409),
+    "queue_job_move": permitted(rights.MANAGE_QUEUE, body={"to": "first"}),
     # --- Styles
     "styles_list": mine(),
     "styles_create": mine(201, body=STYLE),
@@ -129,6 +153,20 @@ SOCKET_ACTIONS: dict[str, Rule] = {
     "adetailer": own(body=_upload),
     "preprocess": own(body=lambda world: {**_upload(world), "preprocessor": "canny"}),
     "cancel_generation": own(body=lambda world: {"job_id": str(world.waiting.pk)}),
+    "cancel_job": own(body=_waiting),
+    "hold_job": own(body=_waiting),
+    "release_job": own(body=lambda world: {"job_id": str(world.held.pk)}),
+    "move_job": own(body=lambda world: {**_waiting(world), "to": "first"}),
+    "retry_job": own(body=lambda world: {"job_id": str(world.failed.pk)}),
+    "expedite_job": own(403, body=_waiting),
+    "unexpedite_job": own(403, body=_waiting),
+    "cancel_all": mine(),
+    "clear_finished": mine(),
+    "get_queue": mine(),
+    "watch_queue": mine(),
+    "unwatch_queue": mine(),
+    "pause_queue": permitted(rights.MANAGE_QUEUE),
+    "resume_queue": permitted(rights.MANAGE_QUEUE),
     "get_models": mine(),
     "get_gallery": mine(),
     "enhance_prompt": mine(body={"prompt": "a cat"}),

@@ -25,6 +25,8 @@ WRITING: Final[dict[str, Scope | None]] = {
     "/uploads": Scope.GENERATE,
     "/images": Scope.GALLERY,
     "/models": Scope.MANAGE,
+    "/queue": Scope.MANAGE,
+    "/workers": Scope.MANAGE,
     "/me/tokens": None,
     "/me": None,
 }

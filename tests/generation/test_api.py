@@ -141,7 +141,7 @@ class TestList:
 
     def test_filters_by_state(self, alice: User, alice_client: Client, submit: Submit) -> None:
         waiting, ended = submit(alice), submit(alice)
-        services.job_cancel_any(job_id=ended.pk)
+        services.job_cancel(user=alice, job_id=ended.pk)
 
         def ids(state: str) -> list[str]:
             return [job["id"] for job in alice_client.get(f"/api/v1/jobs?state={state}").json()["items"]]

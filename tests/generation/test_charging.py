@@ -126,7 +126,7 @@ def test_the_sum_is_what_was_really_used(
         for _ in range(reports):
             services.job_charge(claim, seconds=seconds)
     assert charged(alice) - before == used
-    services.job_cancel_any(job_id=job.pk)
+    services.CANCEL.make(job.pk)
 
 
 @pytest.mark.django_db(transaction=True)

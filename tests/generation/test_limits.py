@@ -158,7 +158,7 @@ class TestJobsWaiting:
 
     def test_held_jobs_wait_too(self, alice: User, submit: Submit) -> None:
         limit(alice, jobs_waiting=1)
-        services.job_hold(job_id=submit(alice).pk)
+        services.job_hold(user=alice, job_id=submit(alice).pk)
         assert refused(submit, alice).code == "quota_exceeded"
 
     def test_running_jobs_do_not(self, alice: User, submit: Submit, claim: Callable[..., Claim]) -> None:

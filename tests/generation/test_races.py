@@ -67,7 +67,7 @@ def test_finish_and_cancel_agree(alice: User, submit: Submit) -> None:
         assert claim is not None
         done, cancelled = at_once(
             partial(services.job_finish, claim, images=pictures(), timings={}),
-            partial(services.job_cancel_any, job_id=job.pk),
+            partial(services.CANCEL.make, job.pk),
         )
         job.refresh_from_db()
         assert (done, cancelled) in {(True, False), (False, True)}

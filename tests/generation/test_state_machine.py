@@ -49,18 +49,31 @@ def pictures(count: int = 1) -> list[NewImage]:
     ]
 
 
-def cancel(job: Job, _claim: Claim) -> bool:
-    return services.job_cancel_any(job_id=job.pk)
+def own(service: Callable[..., Job]) -> Callable[[Job, Claim], bool]:
+    """What an owner does to their job; whether it was done."""
+
+    def act(job: Job, _claim: Claim) -> bool:
+        try:
+            service(user=job.owner, job_id=job.pk)
+        except PortalError as error:
+            return error.status != 409
+        return True
+
+    return act
+
+
+def requeue(job: Job, _claim: Claim) -> bool:
+    return services.REQUEUE.make(job.pk)
 
 
 Transition = tuple[str, Callable[[Job, Claim], bool], set[str], str]
 TRANSITIONS: list[Transition] = [
-    ("cancel", cancel, set(ACTIVE_STATES), JobState.CANCELLED),
-    ("hold", lambda job, _: services.job_hold(job_id=job.pk), {JobState.QUEUED}, JobState.HELD),
-    ("release", lambda job, _: services.job_release(job_id=job.pk), {JobState.HELD}, JobState.QUEUED),
+    ("cancel", own(services.job_cancel), set(ACTIVE_STATES), JobState.CANCELLED),
+    ("hold", own(services.job_hold), {JobState.QUEUED}, JobState.HELD),
+    ("release", own(services.job_release), {JobState.HELD}, JobState.QUEUED),
     (
         "requeue",
-        lambda job, _: services.job_requeue(job_id=job.pk),
+        requeue,
         {JobState.FAILED, JobState.CANCELLED},
         JobState.QUEUED,
     ),
@@ -110,6 +123,7 @@ def test_transition(alice: User, submit: Submit, state: str, transition: Transit
         ({"finished_at": timezone.now()}, "job_finished_at_when_finished"),
         ({"state": JobState.FAILED, "finished_at": timezone.now()}, "job_failed_says_why"),
         ({"step": 2, "total_steps": 1}, "job_step_within_total"),
+        ({"cleared_at": timezone.now()}, "job_cleared_when_finished"),
         ({"cost_tflop": -1.0}, "job_cost_not_negative"),
     ],
 )
@@ -135,7 +149,7 @@ class TestClaim:
         assert services.job_claim(worker="w1") is None
 
     def test_held_jobs_are_left_alone(self, alice: User, submit: Submit) -> None:
-        services.job_hold(job_id=submit(alice).pk)
+        services.job_hold(user=alice, job_id=submit(alice).pk)
         assert services.job_claim(worker="w1") is None
 
     def test_ones_own_jobs_start_in_order(self, alice: User, submit: Submit) -> None:

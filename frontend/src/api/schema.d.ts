@@ -197,6 +197,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop all my jobs
+         * @description Whatever waits, is held, or runs.
+         */
+        post: operations["jobs_cancel_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/clear": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take finished jobs off my list
+         * @description Their pictures stay in the gallery.
+         */
+        post: operations["jobs_clear"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/face_restoration": {
         parameters: {
             query?: never;
@@ -291,6 +331,127 @@ export interface paths {
          * @description A running one stops within a step; one that is finished answers 409 `job_finished`.
          */
         post: operations["jobs_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/expedite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let my job go first
+         * @description Past everybody's, for those who may.
+         */
+        post: operations["jobs_expedite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep a job of mine back
+         * @description One that waits; any other answers 409.
+         */
+        post: operations["jobs_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reorder my waiting jobs
+         * @description Among my own; nobody else's place is affected.
+         */
+        post: operations["jobs_move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a held job wait again
+         * @description One that is held; any other answers 409.
+         */
+        post: operations["jobs_release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do a failed or cancelled job again
+         * @description 202 with a new job that takes its place in my list; 200 with the same one when it was retried before.
+         *     409 `input_gone` where a picture that it begins with is not kept any more.
+         */
+        post: operations["jobs_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/unexpedite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take that back
+         * @description It waits as any other again.
+         */
+        post: operations["jobs_unexpedite"];
         delete?: never;
         options?: never;
         head?: never;
@@ -417,6 +578,227 @@ export interface paths {
          *     The same prompt and `seed` give the same answer; without a seed each call gives another variant.
          */
         post: operations["prompts_enhance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the queue stands
+         * @description Whether it is paused, how many jobs wait and run, and how many of mine.
+         */
+        get: operations["queue_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queue/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everybody's unfinished jobs
+         * @description Those that run, then those that wait in the order that they will start in, then the rest. Of other
+         *     people's jobs the owner, the request and the progress are null for those without the right to see them.
+         */
+        get: operations["queue_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queue/jobs/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel somebody's job
+         * @description For those who manage the queue; 409 where the job is in another state.
+         */
+        post: operations["queue_job_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queue/jobs/{job_id}/expedite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Expedite somebody's job
+         * @description For those who manage the queue; 409 where the job is in another state.
+         */
+        post: operations["queue_job_expedite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queue/jobs/{job_id}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hold somebody's job
+         * @description For those who manage the queue; 409 where the job is in another state.
+         */
+        post: operations["queue_job_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queue/jobs/{job_id}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reorder somebody's waiting jobs
+         * @description Among their own. For those who manage the queue.
+         */
+        post: operations["queue_job_move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queue/jobs/{job_id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release somebody's job
+         * @description For those who manage the queue; 409 where the job is in another state.
+         */
+        post: operations["queue_job_release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queue/jobs/{job_id}/requeue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Requeue somebody's job
+         * @description For those who manage the queue; 409 where the job is in another state.
+         */
+        post: operations["queue_job_requeue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queue/jobs/{job_id}/unexpedite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Unexpedite somebody's job
+         * @description For those who manage the queue; 409 where the job is in another state.
+         */
+        post: operations["queue_job_unexpedite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queue/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let nothing new begin
+         * @description Running jobs go on. For those who manage the queue.
+         */
+        post: operations["queue_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queue/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let jobs begin again
+         * @description For those who manage the queue.
+         */
+        post: operations["queue_resume"];
         delete?: never;
         options?: never;
         head?: never;
@@ -712,6 +1094,14 @@ export interface components {
             preprocessor: string;
             /** Preprocessors */
             preprocessors: string[];
+        };
+        /**
+         * CountOut
+         * @description How many jobs it was.
+         */
+        CountOut: {
+            /** Count */
+            count: number;
         };
         /**
          * DetailImageIn
@@ -1547,6 +1937,10 @@ export interface components {
             state: "queued" | "held" | "running" | "done" | "failed" | "cancelled";
             /** Task */
             task: string;
+            /** Turn */
+            turn: number;
+            /** Urgent */
+            urgent: boolean;
         };
         /**
          * JobPage
@@ -1636,6 +2030,21 @@ export interface components {
              * @default 1
              */
             weight?: number;
+        };
+        /**
+         * ManagedOut
+         * @description What became of somebody's job.
+         */
+        ManagedOut: {
+            /**
+             * Job Id
+             * Format: uuid
+             */
+            job_id: string;
+            /** State */
+            state: string;
+            /** Urgent */
+            urgent: boolean;
         };
         /**
          * MeOut
@@ -1745,6 +2154,19 @@ export interface components {
             name: string;
             /** Sha256 */
             sha256: string;
+        };
+        /**
+         * MoveIn
+         * @description A new place among one's own waiting jobs: one of the two fields.
+         */
+        MoveIn: {
+            /**
+             * Before
+             * @description The job that it shall come before.
+             */
+            before?: string | null;
+            /** To */
+            to?: ("first" | "last" | "up" | "down") | null;
         };
         /**
          * NewTokenOut
@@ -2007,6 +2429,18 @@ export interface components {
             width: number;
         };
         /**
+         * PauseIn
+         * @description Why the queue is paused.
+         */
+        PauseIn: {
+            /**
+             * Reason
+             * @description For everybody to read.
+             * @default
+             */
+            reason?: string;
+        };
+        /**
          * PreprocessIn
          * @description Show the map that a control unit would follow: `type` or `preprocessor`, and its parameters.
          */
@@ -2104,6 +2538,100 @@ export interface components {
             step: number;
             /** Total */
             total: number;
+        };
+        /**
+         * QueueJobOut
+         * @description Somebody's unfinished job. What I may not see of it is null.
+         */
+        QueueJobOut: {
+            /** Created At */
+            created_at: string | null;
+            /** Eta Seconds */
+            eta_seconds: number | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Mine */
+            mine: boolean;
+            /** Owner */
+            owner: string | null;
+            /** Pictures */
+            pictures: number | null;
+            /** Position */
+            position: number | null;
+            progress: components["schemas"]["ProgressOut"] | null;
+            /** Prompt */
+            prompt: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "held" | "running";
+            /** Task */
+            task: string | null;
+            /** Urgent */
+            urgent: boolean;
+        };
+        /**
+         * QueueJobPage
+         * @description One page, the next to start first.
+         */
+        QueueJobPage: {
+            /** Items */
+            items: components["schemas"]["QueueJobOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * QueueMineOut
+         * @description How many jobs of mine are unfinished.
+         */
+        QueueMineOut: {
+            /** Held */
+            held: number;
+            /** Running */
+            running: number;
+            /** Waiting */
+            waiting: number;
+        };
+        /**
+         * QueueOut
+         * @description How the queue stands.
+         */
+        QueueOut: {
+            /** Held */
+            held: number;
+            mine: components["schemas"]["QueueMineOut"] | null;
+            /** Paused */
+            paused: boolean;
+            /** Reason */
+            reason: string;
+            /** Running */
+            running: number;
+            /** Since */
+            since: string | null;
+            /** Waiting */
+            waiting: number;
+            /** Workers */
+            workers: number;
+        };
+        /**
+         * QueuePage
+         * @description Which part of the queue.
+         */
+        QueuePage: {
+            /**
+             * Cursor
+             * @description `next_cursor` of the page before.
+             */
+            cursor?: string | null;
+            /**
+             * Limit
+             * @default 40
+             */
+            limit?: number;
         };
         /**
          * RecipeOut
@@ -2821,6 +3349,46 @@ export interface operations {
             };
         };
     };
+    jobs_cancel_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountOut"];
+                };
+            };
+        };
+    };
+    jobs_clear: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountOut"];
+                };
+            };
+        };
+    };
     jobs_face_restoration: {
         parameters: {
             query?: never;
@@ -2949,6 +3517,151 @@ export interface operations {
         };
     };
     jobs_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+        };
+    };
+    jobs_expedite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+        };
+    };
+    jobs_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+        };
+    };
+    jobs_move: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+        };
+    };
+    jobs_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+        };
+    };
+    jobs_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+        };
+    };
+    jobs_unexpedite: {
         parameters: {
             query?: never;
             header?: never;
@@ -3121,6 +3834,252 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EnhancedOut"];
+                };
+            };
+        };
+    };
+    queue_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueOut"];
+                };
+            };
+        };
+    };
+    queue_jobs: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueJobPage"];
+                };
+            };
+        };
+    };
+    queue_job_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedOut"];
+                };
+            };
+        };
+    };
+    queue_job_expedite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedOut"];
+                };
+            };
+        };
+    };
+    queue_job_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedOut"];
+                };
+            };
+        };
+    };
+    queue_job_move: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedOut"];
+                };
+            };
+        };
+    };
+    queue_job_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedOut"];
+                };
+            };
+        };
+    };
+    queue_job_requeue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedOut"];
+                };
+            };
+        };
+    };
+    queue_job_unexpedite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedOut"];
+                };
+            };
+        };
+    };
+    queue_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PauseIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueOut"];
+                };
+            };
+        };
+    };
+    queue_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueOut"];
                 };
             };
         };

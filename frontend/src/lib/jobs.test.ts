@@ -34,6 +34,8 @@ function job(id: string, state: JobState, extra: Partial<Job> = {}): Job {
     params,
     progress: null,
     position: null,
+    turn: 1,
+    urgent: false,
     eta_seconds: null,
     error: null,
     images: [],

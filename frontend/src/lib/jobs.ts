@@ -238,6 +238,8 @@ function viewFromComplete(message: CompleteMessage, now: number): JobView {
     params: message.data.metadata,
     progress: null,
     position: null,
+    turn: 0,
+    urgent: false,
     eta_seconds: null,
     error: null,
     images: message.data.items,

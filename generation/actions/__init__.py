@@ -3,20 +3,20 @@ Synchronous.
 """
 
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from gallery.api import image_out
 from gallery.selectors import gallery_page
-from generation import announcements, events, selectors, services
+from generation import events, selectors, services
+from generation.actions.connection import Action, Connection, parse, state_messages
+from generation.actions.queue import QUEUE_ACTIONS, QUEUE_SCOPES, queue_jobs_now, viewer_of
 from generation.api.options import options_out
 from generation.enhancing import EnhanceIn, prompt_enhance
-from generation.models import ACTIVE_STATES, Job, JobState
+from generation.models import ACTIVE_STATES, Job
 from generation.presenters import jobs_out
-from generation.schemas import GenerateIn, generate_in, invalid_input
+from generation.schemas import GenerateIn, generate_in
 from generation.schemas.shorthand import ADETAILER, FACE_RESTORATION, PREPROCESS, UPSCALE, Shorthand
 from models_hub.api import model_out
 from models_hub.selectors import model_list
@@ -25,27 +25,22 @@ from sdweb.accounts.rights import rights_forget
 from sdweb.accounts.tokens import scope_require
 from sdweb.errors import PortalError
 
+__all__ = [
+    "ACTIONS",
+    "SLOW",
+    "Connection",
+    "Incoming",
+    "perform",
+    "queue_jobs_now",
+    "snapshot",
+    "state_messages",
+    "viewer_of",
+]
+
 RequestId = str | int | None
-M = TypeVar("M", bound=BaseModel)
 
 PLANNED: Final = frozenset({"download_model"})
 """Actions of the protocol that this server does not have yet: refused by name."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Connection:
-    """What an action may know of the socket that it came from."""
-
-    user: User
-    channel: str
-    """The socket's name in the channel layer: it answers by itself, the group's copy is for the others."""
-    token: ApiToken | None = None
-    """What signed it in, if it was not a session."""
-    submitted: set[uuid.UUID] = field(default_factory=set)
-    """Jobs that this connection asked for."""
-
-
-Action = Callable[[Connection, dict[str, Any]], list[events.WireMessage]]
 
 
 class Incoming(BaseModel):
@@ -95,7 +90,7 @@ def perform(connection: Connection, message: Incoming) -> list[events.WireMessag
 
 def generate(connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
     """Submit a job."""
-    asked = _parse(_Generate, data)
+    asked = parse(_Generate, data)
     return _submit(connection, generate_in(asked.params), asked.idempotency_key)
 
 
@@ -111,7 +106,7 @@ def _shorthand(what: Shorthand) -> Action:
     """An action whose message says, beside its name, what to do with a picture."""
 
     def submit(connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
-        key = _parse(_Keyed, data).idempotency_key
+        key = parse(_Keyed, data).idempotency_key
         whole = what.read({name: value for name, value in data.items() if name not in _Keyed.model_fields})
         with what.own_words():
             return _submit(connection, whole, key)
@@ -121,7 +116,7 @@ def _shorthand(what: Shorthand) -> Action:
 
 def cancel_generation(connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
     """Cancel one job, or this connection's, or the person's newest."""
-    asked = _parse(_Cancel, data)
+    asked = parse(_Cancel, data)
     ids = [asked.job_id] if asked.job_id else _cancellable(connection)
     answers: list[events.WireMessage] = []
     for job_id in ids:
@@ -138,7 +133,7 @@ def get_models(connection: Connection, _data: dict[str, Any]) -> list[events.Wir
 
 def get_gallery(connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
     """One page of the gallery, counted from 0."""
-    asked = _parse(_Gallery, data)
+    asked = parse(_Gallery, data)
     found = gallery_page(user=connection.user, page=asked.page, limit=asked.limit)
     images = [image_out(image).model_dump(mode="json") for image in found.images]
     return [
@@ -150,7 +145,7 @@ def get_gallery(connection: Connection, data: dict[str, Any]) -> list[events.Wir
 
 def enhance_prompt(connection: Connection, data: dict[str, Any]) -> list[events.WireMessage]:
     """The prompt with what it does not say yet."""
-    found = prompt_enhance(_parse(EnhanceIn, data), user=connection.user)
+    found = prompt_enhance(parse(EnhanceIn, data), user=connection.user)
     return [{"type": "enhanced_prompt", "data": found.model_dump()}]
 
 
@@ -166,6 +161,7 @@ ACTIONS: Final[dict[str, Action]] = {
     "get_models": get_models,
     "get_gallery": get_gallery,
     "enhance_prompt": enhance_prompt,
+    **QUEUE_ACTIONS,
 }
 ACTION_SCOPES: Final[dict[str, ApiToken.Scope]] = {
     "generate": ApiToken.Scope.GENERATE,
@@ -177,21 +173,9 @@ ACTION_SCOPES: Final[dict[str, ApiToken.Scope]] = {
     "get_models": ApiToken.Scope.READ,
     "get_gallery": ApiToken.Scope.READ,
     "enhance_prompt": ApiToken.Scope.GENERATE,
+    **QUEUE_SCOPES,
 }
 """What an API token must be allowed for an action; a test asks for every action to be here."""
-
-
-def state_messages(job: Job) -> list[events.WireMessage]:
-    """Everything a client needs to know of a job now: its state, and how it ended if it did."""
-    (out,) = jobs_out([job])
-    answers: list[events.WireMessage] = [events.job_message(out)]
-    if job.state == JobState.DONE:
-        answers.append(events.complete_message(out))
-    elif job.state == JobState.CANCELLED:
-        answers.append(events.error_message(announcements.cancelled_error(), job_id=job.pk))
-    elif job.state == JobState.FAILED and out.error:
-        answers.append(events.error_message(announcements.failure(out.error), job_id=job.pk))
-    return answers
 
 
 def _cancellable(connection: Connection) -> list[uuid.UUID]:
@@ -201,13 +185,6 @@ def _cancellable(connection: Connection) -> list[uuid.UUID]:
     if not found:
         raise PortalError("nothing_to_cancel", "No generation of yours is waiting or running.", status=409)
     return found
-
-
-def _parse(model: type[M], data: dict[str, Any]) -> M:
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise invalid_input(error) from None
 
 
 def _unknown_action(name: str) -> PortalError:
