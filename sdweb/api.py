@@ -25,6 +25,7 @@ from sdweb.accounts.api import router as accounts_router
 from sdweb.accounts.api_tokens import router as tokens_router
 from sdweb.accounts.authentication import session_only, signed_in
 from sdweb.accounts.models import ApiToken
+from sdweb.accounts.totp import router as totp_router
 from sdweb.errors import PortalError, not_found
 
 api = NinjaAPI(
@@ -37,6 +38,7 @@ api = NinjaAPI(
 _generating = signed_in(write=ApiToken.Scope.GENERATE)
 _collecting = signed_in(write=ApiToken.Scope.GALLERY)
 api.add_router("", accounts_router)
+api.add_router("", totp_router)
 api.add_router("/me/tokens", tokens_router, auth=session_only)
 api.add_router("", options_router, auth=_generating)
 api.add_router("", styles_router, auth=_generating)

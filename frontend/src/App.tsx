@@ -5,8 +5,6 @@ import { QueryClientProvider, useQuery } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 
 import { api, queryKeys } from './api/client';
-import { SignInPage } from './features/auth/SignInPage';
-import { SessionProvider } from './features/shell/SessionProvider';
 import { ServerUnreachable } from './features/shell/ServerUnreachable';
 import { Splash } from './features/shell/Splash';
 import { queryClient } from './queryClient';
@@ -37,17 +35,10 @@ function Toasts() {
   );
 }
 
-/** Nobody signed in: the sign-in page. Somebody: the portal. */
+/** The pages, as soon as it is known who is asking. */
 function Entrance() {
   const me = useQuery({ queryKey: queryKeys.me, queryFn: api.me });
-  if (me.data?.user) {
-    return (
-      <SessionProvider user={me.data.user} version={me.data.version}>
-        <RouterProvider router={router} />
-      </SessionProvider>
-    );
-  }
-  if (me.data) return <SignInPage registrationOpen={me.data.registration_open} />;
+  if (me.data) return <RouterProvider router={router} />;
   if (me.isError) return <ServerUnreachable error={me.error} onRetry={() => void me.refetch()} />;
   return <Splash />;
 }

@@ -10,33 +10,58 @@ import {
 } from '@tanstack/react-router';
 
 import { GeneratePage } from './features/generate/GeneratePage';
-import { Shell } from './features/shell/Shell';
+import { SignInRoute } from './features/auth/SignInRoute';
+import { Portal } from './features/shell/Portal';
 
-const rootRoute = createRootRoute({
-  component: Shell,
-  notFoundComponent: () => null,
-});
+const rootRoute = createRootRoute({ notFoundComponent: () => null });
 
-const generateRoute = createRoute({ getParentRoute: () => rootRoute, path: '/', component: GeneratePage });
+/** The pages that mails and providers lead to: for everybody, signed in or not. */
+const entryRoutes = [
+  createRoute({ getParentRoute: () => rootRoute, path: '/sign-in', component: SignInRoute }),
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/sign-up',
+    component: lazyRouteComponent(() => import('./features/auth/SignUpPage')),
+  }),
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/reset-password',
+    component: lazyRouteComponent(() => import('./features/auth/ResetRequestPage')),
+  }),
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/reset-password/$key',
+    component: lazyRouteComponent(() => import('./features/auth/ResetPasswordPage')),
+  }),
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/confirm-email/$key',
+    component: lazyRouteComponent(() => import('./features/auth/ConfirmEmailPage')),
+  }),
+] as const;
+
+const portalRoute = createRoute({ getParentRoute: () => rootRoute, id: 'portal', component: Portal });
+
+const generateRoute = createRoute({ getParentRoute: () => portalRoute, path: '/', component: GeneratePage });
 
 const galleryRoute = createRoute({
-  getParentRoute: () => rootRoute,
+  getParentRoute: () => portalRoute,
   path: '/gallery',
   component: lazyRouteComponent(() => import('./features/gallery/GalleryPage')),
 });
 
 const SettingsPage = lazyRouteComponent(() => import('./features/settings/SettingsPage'));
 
-const settingsRoute = createRoute({ getParentRoute: () => rootRoute, path: '/settings', component: SettingsPage });
+const settingsRoute = createRoute({ getParentRoute: () => portalRoute, path: '/settings', component: SettingsPage });
 
 const settingsSectionRoute = createRoute({
-  getParentRoute: () => rootRoute,
+  getParentRoute: () => portalRoute,
   path: '/settings/$section',
   component: SettingsPage,
 });
 
 const unknownRoute = createRoute({
-  getParentRoute: () => rootRoute,
+  getParentRoute: () => portalRoute,
   path: '$',
   beforeLoad: () => {
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router's own way to say it
@@ -45,7 +70,10 @@ const unknownRoute = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([generateRoute, galleryRoute, settingsRoute, settingsSectionRoute, unknownRoute]),
+  routeTree: rootRoute.addChildren([
+    ...entryRoutes,
+    portalRoute.addChildren([generateRoute, galleryRoute, settingsRoute, settingsSectionRoute, unknownRoute]),
+  ]),
   history: createHashHistory(),
 });
 

@@ -236,6 +236,7 @@ ACCOUNT_RATE_LIMITS = {
 MFA_ADAPTER = "sdweb.accounts.second_factor.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = not ENV.sso_only
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_ISSUER = "Stable Diffusion portal"
 MFA_TOTP_TOLERANCE = 1  # a clock that is half a minute off must do
 # Addresses are unverified where there is no mail server, and a second factor is wanted there too.

@@ -85,6 +85,7 @@ STYLE = {"name": "warm", "prompt": "warm light"}
 
 OPERATIONS: dict[str, Rule] = {
     "me_get": public(),
+    "me_totp_picture": mine(404),  # no set-up has begun
     "tokens_list": mine(),
     "tokens_create": mine(201, body={"name": "a script", "scopes": ["read"]}),
     "tokens_revoke": own(204),

@@ -39,7 +39,7 @@ class Visitor:
     def registers(self) -> None:
         """Makes an account and is signed in."""
         self.page.goto("/")
-        self.page.get_by_role("button", name="Make an account").click()
+        self.page.get_by_role("link", name="Make an account").click()
         self.page.get_by_label("User name", exact=True).fill(self.name)
         self.page.locator('input[type="password"]').fill(self.password)
         self.page.get_by_role("button", name="Make an account").click()
@@ -50,7 +50,7 @@ class Visitor:
         self.page.goto("/")
         self.page.get_by_label("User name or e-mail").fill(name or self.name)
         self.page.locator('input[type="password"]').fill(password or self.password)
-        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
         expect(self.prompt).to_be_visible(timeout=30_000)
 
     def signs_out(self) -> None:

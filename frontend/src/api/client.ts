@@ -36,6 +36,8 @@ export interface PageQuery {
 
 export const api = {
   me: () => unwrap(client.GET('/api/v1/me')),
+  /** QR code of the authenticator app's key that is being set up. */
+  totpPicture: () => unwrap(client.GET('/api/v1/me/totp-picture')),
   options: () => unwrap(client.GET('/api/v1/options')),
   models: () => unwrap(client.GET('/api/v1/models')),
 
@@ -90,6 +92,10 @@ function present<T extends object>(query: T): T {
 /** Keys of the query cache; invalidating a shorter key reaches everything below it. */
 export const queryKeys = {
   me: ['me'] as const,
+  /** What the sign-in page offers, and the step that was left open. */
+  entry: ['entry', 'config'] as const,
+  /** What the settings know about the account. */
+  account: ['account'] as const,
   options: ['options'] as const,
   models: ['models'] as const,
   images: ['images'] as const,

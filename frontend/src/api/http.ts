@@ -28,20 +28,29 @@ export async function portalFetch(input: Request): Promise<Response> {
   }
 }
 
-/** Sends JSON to a path of the server and returns the response with its decoded body (undefined when it has none). */
+export interface JsonAnswer {
+  status: number;
+  /** Undefined when there is none. */
+  body: unknown;
+  /** Seconds that the server asks to wait before another try; null when it does not say. */
+  retryAfter: number | null;
+}
+
+/** Sends JSON to a path of the server and returns the response with its decoded body. */
 export async function sendJson(
   method: string,
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
-): Promise<{ status: number; body: unknown }> {
+): Promise<JsonAnswer> {
   const init: RequestInit = { method, headers: { Accept: 'application/json', ...headers } };
   if (body !== undefined) {
     init.headers = { ...init.headers, 'Content-Type': 'application/json' };
     init.body = JSON.stringify(body);
   }
   const response = await portalFetch(new Request(serverUrl(path), init));
-  return { status: response.status, body: await decode(response) };
+  const wait = Number.parseInt(response.headers.get('Retry-After') ?? '', 10);
+  return { status: response.status, body: await decode(response), retryAfter: Number.isFinite(wait) ? wait : null };
 }
 
 /** The error that a refused response stands for; a body that is not the portal's shape still gives a code. */

@@ -522,6 +522,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/totp-picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * QR code of the app's key
+         * @description Of the set-up that this session has begun by ``GET .../account/authenticators/totp``; else 404.
+         */
+        get: operations["me_totp_picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models": {
         parameters: {
             query?: never;
@@ -2842,6 +2862,14 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * TotpPictureOut
+         * @description A QR code of the key that is being set up.
+         */
+        TotpPictureOut: {
+            /** Svg */
+            svg: string;
+        };
+        /**
          * UploadOut
          * @description A picture of mine that jobs may begin with.
          */
@@ -3768,6 +3796,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    me_totp_picture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpPictureOut"];
+                };
             };
         };
     };

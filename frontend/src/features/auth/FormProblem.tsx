@@ -1,6 +1,6 @@
 import { IconAlertTriangle } from '@tabler/icons-react';
 
-import classes from './SignInPage.module.css';
+import classes from './EntryPage.module.css';
 
 /** What is wrong with the form as a whole; read out when it appears. */
 export function FormProblem({ text }: { text: string }) {

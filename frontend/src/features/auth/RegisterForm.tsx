@@ -2,21 +2,21 @@ import { Button, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
+import type { Flow } from './allauth';
+import { missing } from './authErrors';
 import { FormProblem } from './FormProblem';
 import { PasswordField } from './PasswordField';
 import { signUp } from './session';
-import classes from './SignInPage.module.css';
+import classes from './EntryPage.module.css';
 import { useAuthForm } from './useAuthForm';
 
-export function RegisterForm() {
+export function RegisterForm({ onStep }: { onStep: (step: Flow | null) => void }) {
   const { t } = useTranslation();
   const [account, setAccount] = useState({ username: '', email: '', password: '' });
   const change = (part: Partial<typeof account>) => setAccount({ ...account, ...part });
   const { errors, isBusy, onSubmit } = useAuthForm(['username', 'email', 'password'], () => signUp(account), {
-    validate: () => ({
-      ...(!account.username.trim() && { username: t('auth.errors.required') }),
-      ...(!account.password && { password: t('auth.errors.required') }),
-    }),
+    validate: () => missing(t, { username: account.username, password: account.password }),
+    onDone: onStep,
   });
   return (
     <form className={classes.form} onSubmit={onSubmit} noValidate>

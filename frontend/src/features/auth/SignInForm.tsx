@@ -1,23 +1,30 @@
 import { Button, TextInput } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
+import type { Flow } from './allauth';
+import { missing } from './authErrors';
 import { FormProblem } from './FormProblem';
 import { PasswordField } from './PasswordField';
 import { signIn } from './session';
-import classes from './SignInPage.module.css';
+import classes from './EntryPage.module.css';
 import { useAuthForm } from './useAuthForm';
 
-export function SignInForm() {
+interface SignInFormProps {
+  /** Whether a forgotten password can be replaced by mail. */
+  canReset: boolean;
+  onStep: (step: Flow | null) => void;
+}
+
+export function SignInForm({ canReset, onStep }: SignInFormProps) {
   const { t } = useTranslation();
   const [login, setLogin] = useState('');
   const [password, setPassword] = useState('');
   const { errors, isBusy, onSubmit } = useAuthForm(['login', 'password'], () => signIn(login.trim(), password), {
     aliases: { username: 'login', email: 'login' },
-    validate: () => ({
-      ...(!login.trim() && { login: t('auth.errors.required') }),
-      ...(!password && { password: t('auth.errors.required') }),
-    }),
+    validate: () => missing(t, { login, password }),
+    onDone: onStep,
   });
   return (
     <form className={classes.form} onSubmit={onSubmit} noValidate>
@@ -42,6 +49,11 @@ export function SignInForm() {
         onChange={(event) => setPassword(event.currentTarget.value)}
         error={errors.fields.password}
       />
+      {canReset && (
+        <Link to="/reset-password" className={`${classes.link} ${classes.forgotten}`}>
+          {t('auth.forgotten')}
+        </Link>
+      )}
       <Button type="submit" size="md" fullWidth loading={isBusy} mt="xs">
         {t('auth.signIn')}
       </Button>

@@ -4,7 +4,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { ApiError } from '../../api/errors';
 import i18next from '../../i18n';
 import { formErrors } from './authErrors';
-import { authErrorFrom } from './session';
+import { authErrorFrom } from './allauth';
 
 const t = i18next.t;
 const FIELDS = ['username', 'password'];
@@ -47,8 +47,9 @@ it('maps the parameters of the server to the fields of the form', () => {
   expect(formErrors(t, error, ['login'], { email: 'login' }).fields.login).toMatch(/e-mail/);
 });
 
-it('explains limits, closed registration and silence', () => {
+it('explains limits and how long they last, closed registration and silence', () => {
   expect(formErrors(t, authErrorFrom(429, undefined), FIELDS).form).toMatch(/Too many attempts/);
-  expect(formErrors(t, authErrorFrom(403, { status: 403 }), FIELDS).form).toMatch(/Registration is closed/);
+  expect(formErrors(t, authErrorFrom(429, undefined, 120), FIELDS).form).toMatch(/in 2 min/);
+  expect(formErrors(t, new ApiError(403, { code: 'registration_closed' }), FIELDS).form).toMatch(/closed/);
   expect(formErrors(t, new ApiError(0, { code: 'offline' }), FIELDS).form).toMatch(/does not answer/);
 });

@@ -1,7 +1,11 @@
 import type { TFunction } from 'i18next';
 
 import { errorText } from '../../lib/errorText';
-import { AuthError } from './session';
+import { formatDuration } from '../../lib/format';
+import { toast } from '../../lib/toast';
+import { PasskeyError } from '../../lib/webauthn';
+import { AuthError } from './allauth';
+import { NotProved } from './reauth';
 
 export interface FormErrors {
   /** About the form as a whole; empty when there is none. */
@@ -22,11 +26,16 @@ export function formErrors(
   fields: readonly string[],
   aliases: Record<string, string> = {},
 ): FormErrors {
+  if (error instanceof NotProved) return NO_ERRORS;
+  if (error instanceof PasskeyError) return { form: t(`auth.errors.${error.code}`), fields: {} };
   if (!(error instanceof AuthError)) {
     const { message, hint } = errorText(t, error);
     return { form: [message, hint].filter(Boolean).join(' '), fields: {} };
   }
   const result: FormErrors = { form: '', fields: {} };
+  if (error.retryAfter !== null) {
+    return { ...result, form: t('auth.errors.wait', { duration: formatDuration(t, error.retryAfter) }) };
+  }
   for (const { code, message, param } of error.problems) {
     const field = aliases[param] ?? param;
     const text = t([`auth.errors.${code}_${field}`, `auth.errors.${code}`], {
@@ -40,4 +49,21 @@ export function formErrors(
     }
   }
   return result;
+}
+
+/** Those fields of a form that have to be filled in and are not. */
+export function missing(t: TFunction, values: Record<string, string>): Record<string, string> {
+  const empty = Object.entries(values).filter(([, value]) => !value.trim());
+  return Object.fromEntries(empty.map(([name]) => [name, t('auth.errors.required')]));
+}
+
+/** The same in one sentence, where there is no form to show it in. */
+export function problemText(t: TFunction, error: unknown): string {
+  return formErrors(t, error, []).form;
+}
+
+/** Says it in a toast that stays until it is closed. */
+export function toastProblem(t: TFunction, error: unknown): void {
+  const title = problemText(t, error);
+  if (title) toast({ title, color: 'red', autoClose: false });
 }

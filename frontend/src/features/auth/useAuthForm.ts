@@ -9,14 +9,20 @@ interface AuthForm {
   errors: FormErrors;
   isBusy: boolean;
   onSubmit: (event: FormEvent) => void;
+  /** Sends without a form, for example when a button asks for a passkey. */
+  run: () => Promise<void>;
+}
+
+interface Options<T> {
+  aliases?: Record<string, string>;
+  validate?: () => Record<string, string>;
+  /** False: what was sent changes nothing about who is signed in. */
+  refreshesMe?: boolean;
+  onDone?: (result: T) => void;
 }
 
 /** Sends a form to the session service, asks the server again who is signed in, and sorts what went wrong. */
-export function useAuthForm(
-  fields: readonly string[],
-  send: () => Promise<void>,
-  options: { aliases?: Record<string, string>; validate?: () => Record<string, string>; onDone?: () => void } = {},
-): AuthForm {
+export function useAuthForm<T>(fields: readonly string[], send: () => Promise<T>, options: Options<T> = {}): AuthForm {
   const { t } = useTranslation();
   const queryClient = useQueryClient();
   const [errors, setErrors] = useState<FormErrors>(NO_ERRORS);
@@ -26,9 +32,9 @@ export function useAuthForm(
     setIsBusy(true);
     setErrors(NO_ERRORS);
     try {
-      await send();
-      await queryClient.invalidateQueries({ queryKey: queryKeys.me });
-      options.onDone?.();
+      const result = await send();
+      if (options.refreshesMe ?? true) await queryClient.invalidateQueries({ queryKey: queryKeys.me });
+      options.onDone?.(result);
     } catch (error) {
       setErrors(formErrors(t, error, fields, options.aliases));
     } finally {
@@ -43,5 +49,5 @@ export function useAuthForm(
     else void run();
   };
 
-  return { errors, isBusy, onSubmit };
+  return { errors, isBusy, onSubmit, run };
 }

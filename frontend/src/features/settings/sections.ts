@@ -1,6 +1,6 @@
 /** The sections of the settings page, in the order of its list. A new section is one entry here. */
 
-import { IconLock, IconUser, type TablerIcon } from '@tabler/icons-react';
+import { IconDevices, IconLock, IconUser, type TablerIcon } from '@tabler/icons-react';
 import { lazy, type ComponentType, type LazyExoticComponent } from 'react';
 
 import type { User } from '../../api/types';
@@ -31,6 +31,13 @@ export const SECTIONS: readonly SettingsSection[] = [
     labelKey: 'settings.security.title',
     icon: IconLock,
     component: lazy(() => import('./security/SecuritySection')),
+    visible: always,
+  },
+  {
+    id: 'sessions',
+    labelKey: 'settings.sessions.title',
+    icon: IconDevices,
+    component: lazy(() => import('./sessions/SessionsSection')),
     visible: always,
   },
 ];
