@@ -1,6 +1,6 @@
 """Second factors: passkeys that belong to the portal's name, and people who must have one."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -92,13 +92,12 @@ def _refused(request: HttpRequest) -> HttpResponse:
 
 
 Scope = MutableMapping[str, Any]
-Application = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
 class SecondFactorSockets:
     """The same for WebSockets: such people's are not accepted."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Any) -> None:
         self.application = application
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:

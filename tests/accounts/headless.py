@@ -3,9 +3,12 @@
 import json
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.core.cache import cache
+from django.db.models import QuerySet
 from django.test import Client
 
+from sdweb.accounts.models import User
 from tests.factories import PASSWORD
 
 AUTH = "/_allauth/browser/v1"
@@ -49,3 +52,14 @@ def codes(answer: Any) -> list[str]:
 def forget_attempts() -> None:
     """No earlier test's attempts count."""
     cache.clear()
+
+
+def factors(user: User) -> "QuerySet[Authenticator]":
+    """What can be asked of this person at the sign-in, recovery codes included."""
+    found: QuerySet[Authenticator] = Authenticator.objects.filter(user=user)
+    return found
+
+
+def give_app(user: User) -> None:
+    """An authenticator app, set up long ago."""
+    Authenticator.objects.create(user=user, type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})

@@ -12,8 +12,8 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
 
 def seen(peer: str, forwarded: str | None) -> str | None:
-    said = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
-    return client_address(RequestFactory().get("/", REMOTE_ADDR=peer, **said))
+    said = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    return client_address(RequestFactory().get("/", REMOTE_ADDR=peer, headers=said))
 
 
 @pytest.mark.parametrize("forwarded", [None, "9.9.9.9", "nonsense"])

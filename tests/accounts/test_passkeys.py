@@ -7,7 +7,7 @@ from django.test import Client, RequestFactory
 
 from sdweb.accounts.models import User
 from sdweb.accounts.second_factor import passkeys_possible
-from tests.accounts.headless import ask, codes, post, prove, sign_in, who
+from tests.accounts.headless import ask, codes, factors, post, prove, sign_in, who
 from tests.accounts.software_passkey import SoftwarePasskey
 
 pytestmark = pytest.mark.django_db
@@ -75,13 +75,13 @@ def test_is_bound_to_the_public_name(alice: User) -> None:
 def test_of_another_page_is_refused(alice: User, origin: str) -> None:
     refused = add(sign_in("alice"), SoftwarePasskey(origin))
     assert refused.status_code == 400
-    assert not alice.authenticator_set.exists()
+    assert not factors(alice).exists()
 
 
 def test_for_another_name_is_refused(alice: User) -> None:
     refused = add(sign_in("alice"), SoftwarePasskey(SITE), rp_id="evil.example")
     assert refused.status_code == 400
-    assert not alice.authenticator_set.exists()
+    assert not factors(alice).exists()
 
 
 def test_of_a_stranger_with_her_handle_is_refused(alice: User) -> None:
@@ -119,7 +119,7 @@ def test_of_a_closed_account_opens_nothing(alice: User) -> None:
 def test_is_taken_away_by_its_owner_alone(alice: User, bob: User) -> None:
     client, passkey = sign_in("alice"), SoftwarePasskey(SITE)
     add(client, passkey)
-    row = alice.authenticator_set.get(type="webauthn")
+    row = factors(alice).get(type="webauthn")
     stranger = sign_in("bob")
     prove(stranger)
     assert ask(stranger, "DELETE", WEBAUTHN, authenticators=[row.pk]).status_code == 400

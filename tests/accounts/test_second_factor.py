@@ -6,6 +6,7 @@ from typing import Any
 
 import pyotp
 import pytest
+from allauth.mfa.models import Authenticator
 from asgiref.sync import async_to_sync
 from channels.testing import WebsocketCommunicator
 from django.conf import settings as django_settings
@@ -16,7 +17,7 @@ from django.utils import timezone
 from sdweb.accounts.models import ApiToken, User
 from sdweb.accounts.second_factor import SecondFactorSockets
 from sdweb.accounts.tokens import token_create
-from tests.accounts.headless import ask, codes, forget_attempts, post, prove, sign_in, who
+from tests.accounts.headless import ask, codes, factors, forget_attempts, post, prove, sign_in, who
 from tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -82,24 +83,24 @@ class TestTheApp:
         secret = ask(client, "GET", "/account/authenticators/totp").json()["meta"]["secret"]
         code = pyotp.TOTP(secret).now()
         assert post(client, "/account/authenticators/totp", code=code).status_code == 401
-        assert not alice.authenticator_set.exists()
+        assert not factors(alice).exists()
         set_up(client)
         other = sign_in("alice")
         assert ask(other, "DELETE", "/account/authenticators/totp").status_code == 401
-        assert alice.authenticator_set.filter(type="totp").exists()
+        assert factors(alice).filter(type="totp").exists()
 
     def test_is_taken_away_by_its_owner(self, alice: User) -> None:
         client = sign_in("alice")
         set_up(client)
         assert ask(client, "DELETE", "/account/authenticators/totp").status_code == 200
-        assert not alice.authenticator_set.exists()
+        assert not factors(alice).exists()
         assert who(sign_in("alice")) == "alice"
 
     def test_is_taken_away_by_an_administrator_who_sees_no_secret(
         self, alice: User, admin_client: Client
     ) -> None:
         app = set_up(sign_in("alice"))
-        (row, *_) = alice.authenticator_set.filter(type="totp")
+        (row, *_) = factors(alice).filter(type="totp")
         page = admin_client.get(f"/admin/mfa/authenticator/{row.pk}/change/")
         assert page.status_code == 200
         assert app.secret not in page.content.decode()
@@ -154,7 +155,7 @@ class TestWhoMustHaveOne:
         assert Client().get("/api/v1/jobs").status_code == 401
 
     def test_recovery_codes_alone_are_none(self, admin: User) -> None:
-        admin.authenticator_set.create(type="recovery_codes", data={})
+        Authenticator.objects.create(user=admin, type="recovery_codes", data={})
         assert sign_in("root").get("/api/v1/jobs").status_code == 403
 
     def test_is_held_up_again_when_it_is_taken_away(self, admin: User) -> None:
@@ -165,8 +166,8 @@ class TestWhoMustHaveOne:
 
     def test_has_no_way_around_by_a_token(self, admin: User) -> None:
         made = token_create(user=admin, name="mine", scopes=[ApiToken.Scope.READ])
-        header = {"HTTP_AUTHORIZATION": f"Bearer {made.secret}"}
-        answer = Client().get("/api/v1/jobs", **header)
+        program = Client(headers={"Authorization": f"Bearer {made.secret}"})
+        answer = program.get("/api/v1/jobs")
         assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_required")
 
     @pytest.mark.parametrize(
@@ -188,7 +189,8 @@ class TestWhoMustHaveOne:
 
         async def connect() -> bool:
             socket = WebsocketCommunicator(SecondFactorSockets(accepting), "/ws/")
-            socket.scope["user"] = user
+            scope: Any = socket.scope
+            scope["user"] = user
             connected, _ = await socket.connect()
             return connected
 

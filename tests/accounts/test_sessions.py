@@ -4,6 +4,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.core.management import call_command
 from django.test import Client
@@ -113,5 +114,5 @@ def test_the_last_use_is_noted_at_most_once_a_minute(alice: User, monkeypatch: p
 def test_the_first_administrators_address_is_confirmed(db: None, settings: Any) -> None:
     settings.ADMIN_PASSWORD, settings.ADMIN_EMAIL = PASSWORD, "chief@example.org"
     call_command("bootstrap_admin", stdout=StringIO(), stderr=StringIO())
-    (address,) = User.objects.get().emailaddress_set.all()
+    (address,) = EmailAddress.objects.filter(user=User.objects.get())
     assert (address.email, address.verified, address.primary) == ("chief@example.org", True, True)

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from sdweb.accounts.models import ApiToken, AuditEntry, SiteSettings, User
-from tests.accounts.headless import AUTH, ask, codes, post, prove, sign_in, who
+from tests.accounts.headless import AUTH, ask, codes, factors, give_app, post, prove, sign_in, who
 from tests.accounts.identity_provider import (
     IdentityProvider,
     come_back,
@@ -95,7 +95,7 @@ class TestComingIn:
     def test_a_second_factor_is_asked_for_as_well(self, idp: IdentityProvider) -> None:
         idp.knows("s-eve", preferred_username="eve")
         sign_on(Client(), idp, "s-eve")
-        User.objects.get().authenticator_set.create(type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
+        give_app(User.objects.get())
         client = Client()
         assert sign_on(client, idp, "s-eve") is None
         assert who(client) is None
@@ -218,7 +218,7 @@ class TestExistingAccounts:
     ) -> None:
         configure(settings, idp.entry(trust_email=True))
         impostor = sign_in("ann")
-        self.ann.authenticator_set.create(type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
+        give_app(self.ann)
         ApiToken.objects.create(user=self.ann, name="back door", prefix="abc", digest="0" * 64)
         idp.knows("s-4", email="ann@example.org", email_verified=True)
         owner = Client()
@@ -227,7 +227,7 @@ class TestExistingAccounts:
         assert who(impostor) is None
         self.ann.refresh_from_db()
         assert not self.ann.has_usable_password()
-        assert not self.ann.authenticator_set.exists()
+        assert not factors(self.ann).exists()
         assert not self.ann.api_tokens.exists()
 
     def test_are_connected_by_their_owner_who_proves_it(self, idp: IdentityProvider) -> None:
