@@ -50,6 +50,12 @@ const galleryRoute = createRoute({
   component: lazyRouteComponent(() => import('./features/gallery/GalleryPage')),
 });
 
+const statusRoute = createRoute({
+  getParentRoute: () => portalRoute,
+  path: '/status',
+  component: lazyRouteComponent(() => import('./features/status/StatusPage')),
+});
+
 const SettingsPage = lazyRouteComponent(() => import('./features/settings/SettingsPage'));
 
 const settingsRoute = createRoute({ getParentRoute: () => portalRoute, path: '/settings', component: SettingsPage });
@@ -72,7 +78,14 @@ const unknownRoute = createRoute({
 export const router = createRouter({
   routeTree: rootRoute.addChildren([
     ...entryRoutes,
-    portalRoute.addChildren([generateRoute, galleryRoute, settingsRoute, settingsSectionRoute, unknownRoute]),
+    portalRoute.addChildren([
+      generateRoute,
+      galleryRoute,
+      statusRoute,
+      settingsRoute,
+      settingsSectionRoute,
+      unknownRoute,
+    ]),
   ]),
   history: createHashHistory(),
 });

@@ -70,6 +70,12 @@ export const api = {
   /** Up to 200 pictures into the trash. */
   trashImages: (ids: string[]) => unwrap(client.POST('/api/v1/images/trash', { body: { ids } })),
   restoreImages: (ids: string[]) => unwrap(client.POST('/api/v1/images/restore', { body: { ids } })),
+
+  /** Workers, queue and rates; for those who look after them. */
+  fleet: () => unwrap(client.GET('/api/v1/workers')),
+  /** Lets a worker finish what it has and take nothing more. */
+  drainWorker: (name: string) => unwrap(client.POST('/api/v1/workers/{name}/drain', { params: { path: { name } } })),
+  resumeWorker: (name: string) => unwrap(client.POST('/api/v1/workers/{name}/resume', { params: { path: { name } } })),
 };
 
 function oneImage(id: string) {
@@ -98,6 +104,7 @@ export const queryKeys = {
   account: ['account'] as const,
   options: ['options'] as const,
   models: ['models'] as const,
+  fleet: ['fleet'] as const,
   images: ['images'] as const,
   imageList: (filter: ImageFilter) => ['images', 'list', filter] as const,
 };

@@ -30,6 +30,9 @@ export type FreeU = Schemas['FreeUIn'];
 export type Variation = Schemas['VariationIn'];
 /** What a picture file says about how it was made. */
 export type ReadRecipe = Schemas['RecipeOut'];
+/** Workers, queue and rates at one moment. */
+export type Fleet = Schemas['FleetOut'];
+export type WorkerStatus = Schemas['WorkerOut'];
 export type Upload = Schemas['UploadOut'];
 
 /** What a client sends: everything but the prompt may be left to the server's defaults. `model` is an id or a name. */

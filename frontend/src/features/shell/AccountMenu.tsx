@@ -1,13 +1,14 @@
 import { Menu, Text, UnstyledButton } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { IconKeyboard, IconLogout, IconSettings, IconShieldLock } from '@tabler/icons-react';
+import { IconActivity, IconKeyboard, IconLogout, IconSettings, IconShieldLock } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
 
 import { queryKeys } from '../../api/client';
 import { serverUrl } from '../../lib/server';
 import { toastError } from '../../lib/toast';
 import { signOut } from '../auth/session';
+import { maySeeStatus } from '../status/access';
 import { useSession } from './sessionContext';
 import classes from './AccountMenu.module.css';
 
@@ -41,6 +42,11 @@ export function AccountMenu({ onHelp }: { onHelp: () => void }) {
           {user.is_staff && (
             <Menu.Item component="a" href={serverUrl('admin/')} leftSection={<IconShieldLock {...ICON} />}>
               {t('account.admin')}
+            </Menu.Item>
+          )}
+          {maySeeStatus(user) && (
+            <Menu.Item leftSection={<IconActivity {...ICON} />} onClick={() => void navigate({ to: '/status' })}>
+              {t('status.title')}
             </Menu.Item>
           )}
           <Menu.Item leftSection={<IconSettings {...ICON} />} onClick={() => void navigate({ to: '/settings' })}>
