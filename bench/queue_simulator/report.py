@@ -53,7 +53,7 @@ def plot(outcomes: Mapping[str, Outcome], arrived: Arrivals, path: Path) -> None
         axis.set(xscale="log", xlim=(0.1, None), ylim=(0, 101), title=title, xlabel="seconds of waiting")
         axis.grid(visible=True, alpha=0.3)
     axes[0].set_ylabel("% of the jobs have begun")
-    axes[0].legend()
+    axes[1].legend(loc="upper left")
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from gallery.models import Image
 from generation import services
-from generation.models import Job, JobState
+from generation.models import FairClock, Job, JobState, Share
 from generation.services import Claim
-from sdweb.accounts.models import User
+from sdweb.accounts.models import User, UserLimits
 from tests.generation.conftest import Submit
 from tests.generation.test_state_machine import pictures
 
@@ -58,6 +58,25 @@ def test_six_jobs_are_claimed_by_six_workers(alice: User, bob: User, submit: Sub
     # A worker that loses several races in a row goes away empty: the next doorbell or pulse brings another.
     assert len(ids) == sum(isinstance(claim, Claim) for claim in claims) >= 1
     assert Job.objects.filter(state=JobState.RUNNING).count() == len(ids)
+
+
+def test_a_running_limit_holds_when_two_claim_at_once(alice: User, submit: Submit) -> None:
+    UserLimits.objects.create(user=alice, jobs_running=1)
+    for _ in range(5):
+        submit(alice)
+        submit(alice)
+        at_once(*(partial(services.job_claim, worker=f"w{i}") for i in range(4)))
+        (running,) = Job.objects.filter(state=JobState.RUNNING)
+        services.job_cancel_any(job_id=running.pk)
+
+
+def test_what_begins_at_once_is_charged_all(alice: User, submit: Submit) -> None:
+    jobs = [submit(alice) for _ in range(4)]
+    claims = at_once(*(partial(services.job_claim, worker=f"w{i}") for i in range(4)))
+    begun = sum(isinstance(claim, Claim) for claim in claims)
+    assert begun >= 1
+    assert Share.objects.get(user=alice).tag == pytest.approx(begun * jobs[0].cost_tflop)
+    assert FairClock.objects.get().starts == begun
 
 
 def test_finish_and_cancel_agree(alice: User, submit: Submit) -> None:
