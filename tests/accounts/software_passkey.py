@@ -8,7 +8,6 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from fido2.cose import ES256
 from fido2.utils import websafe_decode, websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData
 
@@ -29,8 +28,11 @@ class SoftwarePasskey:
         """Answer ``navigator.credentials.create``."""
         public = options["publicKey"]
         self.user_handle = public["user"]["id"]
+        point = self.key.public_key().public_numbers()
+        # A COSE key: an elliptic curve (1: 2), for ES256 (3: -7), on P-256 (-1: 1).
+        x, y = point.x.to_bytes(32, "big"), point.y.to_bytes(32, "big")
         attested = AttestedCredentialData.create(
-            b"\0" * 16, self.credential_id, ES256.from_cryptography_key(self.key.public_key())
+            b"\0" * 16, self.credential_id, {1: 2, 3: -7, -1: 1, -2: x, -3: y}
         )
         data = self._data(rp_id or public["rp"]["id"], FLAG.UP | FLAG.UV | FLAG.AT, attested)
         response = {
@@ -55,9 +57,10 @@ class SoftwarePasskey:
         return self._credential(response, {})
 
     def _data(self, rp_id: str, flags: Any, attested: AttestedCredentialData | None) -> AuthenticatorData:
-        return AuthenticatorData.create(
+        data: AuthenticatorData = AuthenticatorData.create(
             sha256(rp_id.encode()).digest(), flags, self.count, bytes(attested) if attested else b""
         )
+        return data
 
     def _client_data(self, kind: str, challenge: str) -> str:
         said = {"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": False}

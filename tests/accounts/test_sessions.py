@@ -99,11 +99,14 @@ def test_are_ended_by_administrators(alice: User, admin_client: Client) -> None:
 
 
 def test_the_last_use_is_noted_at_most_once_a_minute(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    noted = []
+    noted: list[Any] = []
     create = UserSession.objects.create_from_request
-    monkeypatch.setattr(
-        UserSession.objects, "create_from_request", lambda request: (noted.append(1), create(request))
-    )
+
+    def note(request: Any) -> None:
+        noted.append(request)
+        create(request)
+
+    monkeypatch.setattr(UserSession.objects, "create_from_request", note)
     client = sign_in("alice")
     noted.clear()
     for _ in range(3):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.core.cache import caches
 from django.test import Client
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from sdweb import cache as module
 from sdweb.accounts.models import User
@@ -53,7 +54,7 @@ def test_a_server_that_is_away_is_left_alone_for_a_while(monkeypatch: pytest.Mon
     class Shared:
         def get(self, *_arguments: Any, **_options: Any) -> None:
             asked.append(1)
-            raise module.RedisConnectionError
+            raise RedisConnectionError
 
     monkeypatch.setattr(cache, "shared", Shared())
     monkeypatch.setattr(module, "_away_until", {})
