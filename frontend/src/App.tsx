@@ -3,8 +3,10 @@ import { useMediaQuery } from '@mantine/hooks';
 import { Notifications } from '@mantine/notifications';
 import { QueryClientProvider, useQuery } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
+import { useEffect } from 'react';
 
 import { api, queryKeys } from './api/client';
+import { adminPage } from './features/auth/cameFor';
 import { ServerUnreachable } from './features/shell/ServerUnreachable';
 import { Splash } from './features/shell/Splash';
 import { queryClient } from './queryClient';
@@ -38,6 +40,11 @@ function Toasts() {
 /** The pages, as soon as it is known who is asking. */
 function Entrance() {
   const me = useQuery({ queryKey: queryKeys.me, queryFn: api.me });
+  const wanted = me.data?.user ? adminPage(window.location.search) : '';
+  useEffect(() => {
+    if (wanted) window.location.replace(wanted);
+  }, [wanted]);
+  if (wanted) return <Splash />;
   if (me.data) return <RouterProvider router={router} />;
   if (me.isError) return <ServerUnreachable error={me.error} onRetry={() => void me.refetch()} />;
   return <Splash />;

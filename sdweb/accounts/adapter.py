@@ -37,7 +37,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has
     error_messages = {
         **DefaultAccountAdapter.error_messages,
         "email_required": "Give an e-mail address: not every domain may register here.",
-        "email_domain": "Addresses of this domain may not register here.",
+        "email_domain_not_allowed": "Addresses of this domain may not register here.",
         "sso_only": "Nobody signs in with a password here: use the single sign-on.",
     }
 
@@ -53,7 +53,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has
             if not email:
                 raise self.validation_error("email_required")
             if email.rpartition("@")[2].lower() not in domains:
-                raise self.validation_error("email_domain")
+                raise self.validation_error("email_domain_not_allowed")
         return email
 
     def save_user(

@@ -8,6 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
+from fido2.cose import CoseKey
 from fido2.utils import websafe_decode, websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData
 
@@ -32,7 +33,7 @@ class SoftwarePasskey:
         # A COSE key: an elliptic curve (1: 2), for ES256 (3: -7), on P-256 (-1: 1).
         x, y = point.x.to_bytes(32, "big"), point.y.to_bytes(32, "big")
         attested = AttestedCredentialData.create(
-            b"\0" * 16, self.credential_id, {1: 2, 3: -7, -1: 1, -2: x, -3: y}
+            b"\0" * 16, self.credential_id, CoseKey.parse({1: 2, 3: -7, -1: 1, -2: x, -3: y})
         )
         data = self._data(rp_id or public["rp"]["id"], FLAG.UP | FLAG.UV | FLAG.AT, attested)
         response = {

@@ -182,9 +182,9 @@ class TestWhoMayRegister:
         [
             ("carol@example.org", []),
             ("carol@SCHOOL.example", []),
-            ("carol@evil.example", ["email_domain"]),
-            ("carol@sub.example.org", ["email_domain"]),
-            ("carol@evil.example.org.evil", ["email_domain"]),
+            ("carol@evil.example", ["email_domain_not_allowed"]),
+            ("carol@sub.example.org", ["email_domain_not_allowed"]),
+            ("carol@evil.example.org.evil", ["email_domain_not_allowed"]),
             ("", ["email_required"]),
         ],
     )
