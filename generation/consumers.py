@@ -26,8 +26,11 @@ from generation.models import FINISHED_STATES, Job
 from generation.schemas import invalid_input
 from generation.slots import NewestWins
 from sdweb.accounts.models import User
+from sdweb.accounts.origin import current_origin
 from sdweb.accounts.tokens import token_is_alive
 from sdweb.errors import PortalError
+from sdweb.observability.context import log_context_add
+from sdweb.observability.metrics import RATE_LIMITED, SOCKETS
 from sdweb.ratelimit.clients import client_name
 from sdweb.ratelimit.limiter import limiter
 from sdweb.ratelimit.refusals import seconds_to_wait, too_many_requests
@@ -103,10 +106,12 @@ class PortalConsumer(AsyncConsumer):
         await self.channel_layer.group_add(events.user_group(user.pk), self.channel_name)
         if self._queue_live:
             await self.channel_layer.group_add(events.QUEUE_GROUP, self.channel_name)
+        log_context_add(user_id=user.pk, request_id=current_origin.get().request_id)
         self._put(await database_sync_to_async(actions.snapshot)(user))
         for message in await database_sync_to_async(self._queue_now)():
             self._put_news(message)
         self._tasks = [asyncio.create_task(self._send_outbox()), asyncio.create_task(self._follow())]
+        SOCKETS.inc()
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         """One frame, its answers; whatever is wrong with it, one ``error`` and the connection stays."""
@@ -169,6 +174,7 @@ class PortalConsumer(AsyncConsumer):
         for task in (*self._tasks, *self._asides):
             task.cancel()
         if self._tasks:
+            SOCKETS.dec()
             own = events.user_group(self.connection.user.pk)
             with suppress(Exception):  # Redis may be gone, and then so are the groups
                 for group in (own, events.QUEUE_GROUP, events.WATCHERS_GROUP):
@@ -284,6 +290,7 @@ class PortalConsumer(AsyncConsumer):
 
 
 def _refusal(verdict: Verdict, incoming: actions.Incoming | None = None) -> events.ErrorMessage:
+    RATE_LIMITED.labels("socket").inc()
     error = too_many_requests(verdict.wait)
     action, request_id = (incoming.action, incoming.request_id) if incoming else ("", None)
     message = events.error_message(error, action=action, request_id=request_id)

@@ -8,6 +8,7 @@ from django.urls import include, path
 from sdweb.accounts.doors import ProviderRedirectView, admin_login, emergency_login
 from sdweb.api import api
 from sdweb.health import healthz, readyz
+from sdweb.observability.views import metrics
 from sdweb.pages import front_end_missing
 
 handler404 = "sdweb.pages.missing"
@@ -28,4 +29,5 @@ urlpatterns = [
     path("accounts/emergency/<str:token>/", emergency_login),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

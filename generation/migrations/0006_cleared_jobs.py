@@ -5,25 +5,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('generation', '0005_fair_shares'),
-        ('models_hub', '0006_model_groups'),
+        ("generation", "0005_fair_shares"),
+        ("models_hub", "0006_model_groups"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='job',
-            name='cleared_at',
-            field=models.DateTimeField(blank=True, editable=False, help_text='When its owner took it off their list; the row stays as long as other finished ones.', null=True),
+            model_name="job",
+            name="cleared_at",
+            field=models.DateTimeField(
+                blank=True,
+                editable=False,
+                help_text="When its owner took it off their list; the row stays as long as other finished ones.",
+                null=True,
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('cleared_at__isnull', True)), fields=['owner', '-id'], name='job_owner_listed'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("cleared_at__isnull", True)),
+                fields=["owner", "-id"],
+                name="job_owner_listed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('cleared_at', None), ('state__in', ('done', 'failed', 'cancelled')), _connector='OR'), name='job_cleared_when_finished'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("cleared_at", None), ("state__in", ("done", "failed", "cancelled")), _connector="OR"
+                ),
+                name="job_cleared_when_finished",
+            ),
         ),
     ]

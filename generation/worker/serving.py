@@ -13,7 +13,7 @@ from typing import Final
 from django.conf import settings
 from django.db import close_old_connections, connections
 
-from generation import events, presence, publisher, selectors, services
+from generation import events, presence, publisher, selectors, services, tracing
 from generation.batching import batch_key
 from generation.engine.errors import EngineError, GenerationCancelled
 from generation.engine.spec import GenerationResult, Progress
@@ -24,6 +24,7 @@ from generation.translation import new_images, request_for
 from generation.worker.reporting import Reporter
 from generation.worker.running import Running
 from sdweb.errors import PortalError
+from sdweb.observability.context import log_context
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,9 @@ class Worker:
         while not self._stopping.is_set() and (claim := self._claim()) is not None:
             # Where one waits there may be more: one doorbell is enough for the whole queue.
             self.wake()
-            self._serve(claim)
+            with log_context(job_id=claim.job.pk, user_id=claim.job.owner_id):
+                self._serve(claim)
+                tracing.job_ended(claim.job.pk, worker=self.place)
             served += 1
         return served
 
@@ -271,6 +274,7 @@ class Worker:
             self._wait_for_slots(timeout / 2)
             self._engine.close(timeout=timeout / 2)
             publisher.background_stop()
+            tracing.stop()
             self._stopped = True
         logger.info("Stopped; unfinished jobs are back in the queue.")
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from sdweb.accounts.authentication import bearer
 from sdweb.accounts.models import AuditEntry
 from sdweb.accounts.origin import Origin, client_address, current_origin
-from sdweb.ids import uuid7
+from sdweb.observability.context import request_id_of
 
 GetResponse = Callable[[HttpRequest], HttpResponse] | Callable[[HttpRequest], Awaitable[HttpResponse]]
 
@@ -57,7 +57,7 @@ def _origin(request: HttpRequest) -> Origin:
     return Origin(
         address=client_address(request),
         via=AuditEntry.Via.SESSION if has_session else AuditEntry.Via.ANONYMOUS,
-        request_id=str(uuid7()),
+        request_id=request_id_of(request),
     )
 
 

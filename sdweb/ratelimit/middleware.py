@@ -9,6 +9,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from sdweb.errors import PortalError
+from sdweb.observability.metrics import RATE_LIMITED
 from sdweb.ratelimit.clients import client_of
 from sdweb.ratelimit.limiter import Budget, limiter, rate_of
 from sdweb.ratelimit.refusals import seconds_to_wait, too_many_requests
@@ -58,6 +59,7 @@ class RateLimitMiddleware:
 
 def refusal(verdict: Verdict, budget: Budget) -> HttpResponse:
     """429 with ``Retry-After``."""
+    RATE_LIMITED.labels("http").inc()
     error = too_many_requests(verdict.wait)
     response = JsonResponse(error.as_dict(), status=error.status, headers={"Cache-Control": "no-store"})
     response["Retry-After"] = str(seconds_to_wait(verdict.wait))

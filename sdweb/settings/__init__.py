@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any, Final
 
+from sdweb.observability.logs import log_config
 from sdweb.settings.database import database_config
 from sdweb.settings.env import ROOT, environment_load
 from sdweb.settings.mail import mail_config
@@ -80,6 +81,7 @@ INSTALLED_APPS = [
     "generation",
 ]
 MIDDLEWARE = [
+    "sdweb.observability.middleware.ObservedMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "sdweb.middleware.SecurityHeadersMiddleware",
     "sdweb.middleware.ErrorShapeMiddleware",
@@ -274,7 +276,7 @@ CSRF_TRUSTED_ORIGINS = trusted_origins(ENV)
 CORS_ALLOWED_ORIGINS = trusted_origins(ENV)
 TRUSTED_PROXIES = ENV.trusted_proxies
 CORS_ALLOW_CREDENTIALS = True
-CORS_EXPOSE_HEADERS = ["RateLimit", "RateLimit-Policy", "Retry-After"]
+CORS_EXPOSE_HEADERS = ["RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
 RATE_LIMIT = ENV.rate_limit
 PICTURE_RATE_LIMIT = ENV.picture_rate_limit
 RATE_LIMIT_REDIS_URL = REDIS_URL
@@ -323,23 +325,10 @@ LANGUAGES = [("en", "English"), ("uk", "Українська")]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# --- Logs: one line each, to standard error; the supervisor adds the process's name -------------------------
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": ENV.log_level},
-    "loggers": {
-        "daphne.http_protocol": {"level": "WARNING"},
-        "django.channels.server": {"level": "WARNING"},
-        "celery.beat": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-        "celery.worker.strategy": {"level": "WARNING"},
-        # A line for every doorbell that came too late to matter.
-        "celery.worker.request": {"level": "WARNING"},
-    },
-}
+# --- What it tells about itself -----------------------------------------------------------------------------
+LOGGING = log_config(ENV.log_format, ENV.log_level)
+METRICS_TOKEN = ENV.metrics_token.get_secret_value() if ENV.metrics_token else ""
+OTLP_ENDPOINT = ENV.otlp_endpoint.rstrip("/")
 
 UNFOLD = {
     "SITE_TITLE": "Stable Diffusion portal",

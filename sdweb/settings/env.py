@@ -30,6 +30,7 @@ SECRETS: Final = {
     "database_url": "SDWEB_DATABASE_URL",
     "redis_url": "SDWEB_REDIS_URL",
     "admin_password": "SDWEB_ADMIN_PASSWORD",
+    "metrics_token": "SDWEB_METRICS_TOKEN",
     "email_url": "SDWEB_EMAIL_URL",
     "oidc": "SDWEB_OIDC",
 }
@@ -112,6 +113,11 @@ class Environment(BaseSettings):
     profile: Literal["embedded", "production", "test"] = "embedded"
     debug: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["line", "json"] = "line"
+    metrics_token: SecretStr | None = None
+    """What Prometheus has to show; without it there is no ``/metrics``."""
+    otlp_endpoint: str = ""
+    """Where one trace per job is sent, such as ``http://collector:4318``."""
 
     port: int = Field(5000, validation_alias="PORT", ge=1, le=65535)
     host: str = "127.0.0.1"

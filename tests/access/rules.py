@@ -144,6 +144,9 @@ OPERATIONS: dict[str, Rule] = {
     "images_update": own(body={"favourite": True}),
     "images_trash": own(204),
     "images_restore": own(),
+    "images_trash_many": mine(body={"ids": ["01890a5d-ac96-774b-bcce-b302099a8057"]}),
+    "images_restore_many": mine(body={"ids": ["01890a5d-ac96-774b-bcce-b302099a8057"]}),
+    "images_update_many": mine(body={"ids": ["01890a5d-ac96-774b-bcce-b302099a8057"], "favourite": True}),
 }
 """By ``operationId``."""
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 ELSEWHERE: Final = ("api/v1/", "admin/", "_allauth/", "accounts/")
 """Those have their own tests: ``test_operations.py``, the one below, ``tests/accounts``, and allauth's."""
-PUBLIC: Final = {"": 200, "healthz": 200, "readyz": 503}
+PUBLIC: Final = {"": 200, "healthz": 200, "readyz": 503, "metrics": 404}
 FILES: Final = {
     "outputs/<uuid:image_id>.png",
     "outputs/<uuid:image_id>.webp",

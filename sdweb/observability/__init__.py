@@ -1,0 +1,1 @@
+"""What the portal tells about itself: logs and metrics (docs/observability.md)."""
