@@ -52,6 +52,12 @@ def visitor(browser: Browser, portal: Portal) -> Iterator[Visitor]:
 
 
 @pytest.fixture
+def local_visitor(browser: Browser, portal: Portal) -> Iterator[Visitor]:
+    """Somebody at a desk who calls the portal by name: passkeys belong to names, and not to numbers."""
+    yield from _visit(browser, portal, DESKTOP, url=f"http://localhost:{portal.port}")
+
+
+@pytest.fixture
 def other_visitor(browser: Browser, portal: Portal) -> Iterator[Visitor]:
     """Somebody else, with a browser of their own."""
     yield from _visit(browser, portal, DESKTOP)
@@ -63,8 +69,10 @@ def phone(browser: Browser, portal: Portal) -> Iterator[Visitor]:
     yield from _visit(browser, portal, PHONE)
 
 
-def _visit(browser: Browser, portal: Portal, options: dict[str, object]) -> Iterator[Visitor]:
-    context = browser.new_context(base_url=portal.url, locale="en-GB", **options)  # type: ignore[arg-type]
+def _visit(
+    browser: Browser, portal: Portal, options: dict[str, object], *, url: str = ""
+) -> Iterator[Visitor]:
+    context = browser.new_context(base_url=url or portal.url, locale="en-GB", **options)  # type: ignore[arg-type]
     page: Page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(f"uncaught: {error}"))

@@ -47,10 +47,9 @@ class Visitor:
 
     def signs_in(self, name: str = "", password: str = "") -> None:
         """Signs in on the sign-in page."""
+        self.name, self.password = name or self.name, password or self.password
         self.page.goto("/")
-        self.page.get_by_label("User name or e-mail").fill(name or self.name)
-        self.page.locator('input[type="password"]').fill(password or self.password)
-        self.page.get_by_role("button", name="Sign in", exact=True).click()
+        self.gives_name_and_password()
         expect(self.prompt).to_be_visible(timeout=30_000)
 
     def signs_out(self) -> None:
@@ -58,6 +57,34 @@ class Visitor:
         self.page.get_by_role("button", name=re.compile("^Account of")).click()
         self.page.get_by_role("menuitem", name="Sign out").click()
         expect(self.page.get_by_label("User name or e-mail")).to_be_visible(timeout=30_000)
+
+    def opens_settings(self, section: str) -> None:
+        """A section of the settings, by its name in the list."""
+        self.page.get_by_role("navigation", name="Pages").get_by_role("link", name="Settings").click()
+        self.page.get_by_role("navigation", name="Sections of the settings").get_by_role(
+            "link", name=section
+        ).click()
+        expect(self.page.get_by_role("heading", level=1, name=section)).to_be_visible(timeout=30_000)
+
+    def proves_it(self) -> None:
+        """Answers the question that comes before what matters, with the password."""
+        dialog = self.page.get_by_role("dialog", name="Is it still you?")
+        dialog.get_by_label("Password", exact=True).fill(self.password)
+        dialog.get_by_role("button", name="Go on").click()
+
+    def keeps_recovery_codes(self) -> list[str]:
+        """Reads the codes that came with the second factor and closes their dialog."""
+        codes = self.page.get_by_role("list", name="Recovery codes").get_by_role("listitem")
+        expect(codes).to_have_count(10, timeout=30_000)
+        kept = codes.all_inner_texts()
+        self.page.get_by_role("button", name="I have kept them").click()
+        return kept
+
+    def gives_name_and_password(self) -> None:
+        """The first half of a sign-in."""
+        self.page.get_by_label("User name or e-mail").fill(self.name)
+        self.page.locator('input[type="password"]').fill(self.password)
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
 
     @property
     def prompt(self) -> Locator:

@@ -130,7 +130,7 @@ def test_registration_is_closed_and_opened_by_an_administrator(
     _set_registration(visitor, opened=False)
     other_visitor.page.goto("/")
     expect(other_visitor.page.get_by_text("Registration is closed")).to_be_visible(timeout=30_000)
-    expect(other_visitor.page.get_by_role("button", name="Make an account")).to_have_count(0)
+    expect(other_visitor.page.get_by_role("link", name="Make an account")).to_have_count(0)
     _set_registration(visitor, opened=True)
     other_visitor.registers()
 

@@ -85,7 +85,7 @@ async function ask(question: () => Promise<Credential | null>): Promise<PublicKe
     const credential = await question();
     if (credential) return credential as PublicKeyCredential;
   } catch (cause) {
-    const name = cause instanceof Error ? cause.name : '';
+    const name = cause instanceof DOMException ? cause.name : '';
     if (name === 'NotAllowedError' || name === 'AbortError') throw new PasskeyError('cancelled');
     // The authenticator has a passkey for this account already.
     if (name === 'InvalidStateError') throw new PasskeyError('exists');
