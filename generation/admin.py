@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+import generation.people_admin  # noqa: F401 - registers the page of a person
 from generation import services
 from generation.models import Job, JobState, SavedStyle
 from sdweb.accounts import rights
@@ -48,6 +49,10 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no type informati
         """Everything: what was asked for is a record, and the state changes only by actions."""
         del request, obj
         return [*(field.name for field in Job._meta.fields if field.name != "params"), "request_as_json"]
+
+    def has_view_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+        """Whoever may see everybody's queue may look at it here."""
+        return request.user.has_perm(rights.SEE_ALL_JOBS) or bool(super().has_view_permission(request, obj))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Jobs are submitted, not entered."""

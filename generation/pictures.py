@@ -8,10 +8,12 @@ import binascii
 import io
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from django.conf import settings
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from generation.engine.errors import EngineError
 from generation.engine.spec.limits import require_picture
@@ -23,6 +25,8 @@ COMPRESSION: Final = 1
 """zlib's fastest: these files live for days, and somebody waits."""
 
 _DATA_ADDRESS: Final = re.compile(r"data:image/[\w.+-]{1,40};base64,")
+_LYING: Final = (5, 6, 7, 8)
+"""Orientations of EXIF whose pictures stand on their side."""
 _decoding: Final = threading.BoundedSemaphore(2)
 """A picture of the largest size takes 256 MiB while it is decoded; requests come in many threads."""
 
@@ -48,13 +52,29 @@ def picture_read(content: bytes, *, field: str) -> Image.Image:
 
     Raises ``PortalError``: ``picture_too_large`` or ``bad_picture``, both naming ``field``.
     """
+    with _opened(content, field) as picture, _decoding:
+        picture.load()
+        return _plain(ImageOps.exif_transpose(picture))
+
+
+def picture_size(content: bytes, *, field: str) -> tuple[int, int]:
+    """Width and height of what ``picture_read`` would return, from the header alone: the rest may be damaged.
+
+    Raises as that one does.
+    """
+    with _opened(content, field) as picture:
+        width, height = picture.size
+        lies = picture.getexif().get(ExifTags.Base.Orientation) in _LYING
+        return (height, width) if lies else (width, height)
+
+
+@contextmanager
+def _opened(content: bytes, field: str) -> Iterator[Image.Image]:
     require_file_size(len(content), field=field)
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             require_picture(field, picture)  # the header alone has been read
-            with _decoding:
-                picture.load()
-                return _plain(ImageOps.exif_transpose(picture))
+            yield picture
     except EngineError as error:
         raise PortalError(
             "picture_too_large", error.message, hint=error.hint, fields={field: error.message}, status=422

@@ -10,7 +10,7 @@ import io
 import logging
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -26,7 +26,7 @@ from gallery.models import Image
 from gallery.selectors import image_get
 from gallery.storage import gallery_storage, id_time, keys_discard
 from generation.models import ACTIVE_STATES, Upload
-from generation.pictures import base64_bytes, picture_read, png_write
+from generation.pictures import base64_bytes, picture_read, picture_size, png_write
 from sdweb.accounts.models import User
 from sdweb.errors import PortalError, not_found
 from sdweb.ids import uuid7
@@ -81,18 +81,54 @@ def pictures_prepare(*, user: User, values: Mapping[str, str]) -> dict[str, Prep
     return {field: known[value] for field, value in values.items()}
 
 
+def pictures_measure(*, user: User, values: Mapping[str, str]) -> dict[str, Prepared]:
+    """The same for a question: sizes alone, without decoding anything. What comes back cannot be kept.
+
+    Raises as ``pictures_prepare``, but for files whose header is right and whose rest is damaged.
+    """
+    return {
+        field: _find(user, value, field, _measured, lambda image, _: _sized(image))
+        for field, value in values.items()
+    }
+
+
 def _prepare(user: User, value: str, field: str) -> Prepared:
+    return _find(
+        user,
+        value,
+        field,
+        lambda content, at: picture_prepare(user=user, content=content, field=at),
+        lambda image, at: _from_gallery(user, image, at),
+    )
+
+
+def _find(
+    user: User,
+    value: str,
+    field: str,
+    of_bytes: Callable[[bytes, str], Prepared],
+    of_image: Callable[[Image, str], Prepared],
+) -> Prepared:
     reference = _REFERENCE.fullmatch(value)
     try:
         if reference is None:
-            return picture_prepare(user=user, content=base64_bytes(value, field=field), field=field)
+            return of_bytes(base64_bytes(value, field=field), field)
         if reference[1] == "upload":
             return _kept(upload_get(user=user, upload_id=_uuid(reference[2])))
-        return _from_gallery(user, image_get(user=user, image_id=_uuid(reference[2])), field)
+        return of_image(image_get(user=user, image_id=_uuid(reference[2])), field)
     except PortalError as error:
         if error.code == "not_found":
             error.fields = {field: "not found"}
         raise
+
+
+def _measured(content: bytes, field: str) -> Prepared:
+    width, height = picture_size(content, field=field)
+    return Prepared(id=uuid7(), sha256="", width=width, height=height)
+
+
+def _sized(image: Image) -> Prepared:
+    return Prepared(id=uuid7(), sha256="", width=image.width, height=image.height, source=image)
 
 
 def _uuid(text: str) -> uuid.UUID:

@@ -26,13 +26,17 @@ class FoundByScan(ModelAdmin):  # type: ignore[misc] # unfold has no type inform
     actions_list = ("scan_now",)
 
     @action(  # type: ignore[untyped-decorator]
-        description="Scan now", url_path="scan-now", permissions=["view"]
+        description="Scan now", url_path="scan-now", permissions=["scan"]
     )
     def scan_now(self, request: HttpRequest) -> HttpResponse:
         """Ring the io worker: hashing large files takes longer than a page should."""
         transaction.on_commit(scan_library.delay)
         self.message_user(request, "The models folder is being scanned; reload in a moment.", messages.INFO)
         return redirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+
+    def has_scan_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change models."""
+        return request.user.has_perm("models_hub.change_modelfile")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Put a file into the models folder instead."""

@@ -11,6 +11,7 @@ from ninja.errors import AuthenticationError, AuthorizationError, HttpError, Val
 from gallery.api import router as images_router
 from generation.api import (
     jobs_router,
+    limits_router,
     options_router,
     prompts_router,
     queue_router,
@@ -41,6 +42,7 @@ api.add_router("", accounts_router)
 api.add_router("", totp_router)
 api.add_router("/me/tokens", tokens_router, auth=session_only)
 api.add_router("", options_router, auth=_generating)
+api.add_router("", limits_router, auth=_generating)
 api.add_router("", styles_router, auth=_generating)
 api.add_router("/jobs", jobs_router, auth=_generating)
 api.add_router("/queue", queue_router, auth=signed_in(write=ApiToken.Scope.MANAGE))

@@ -1,6 +1,7 @@
 """HTTP for jobs and prompts: validate, call one service, shape the answer."""
 
 from generation.api.jobs import router as jobs_router
+from generation.api.limits import router as limits_router
 from generation.api.options import router as options_router
 from generation.api.prompts import router as prompts_router
 from generation.api.queue import router as queue_router
@@ -11,6 +12,7 @@ from generation.api.workers import router as workers_router
 
 __all__ = [
     "jobs_router",
+    "limits_router",
     "options_router",
     "prompts_router",
     "queue_router",

@@ -8,9 +8,9 @@ from typing import Final
 from django.conf import settings
 from django.utils import timezone
 
-from gallery.selectors import Kept, images_kept
+from gallery.selectors import images_kept
 from generation.limits.demand import Asked, Demand
-from generation.limits.usage import Ahead, day_end, gpu_seconds_used, jobs_ahead, seconds_for
+from generation.limits.usage import Ahead, day_end, gpu_seconds_ahead, gpu_seconds_used, jobs_ahead
 from sdweb.accounts.models import User
 from sdweb.accounts.policies import EffectiveLimits, limits_of
 from sdweb.errors import PortalError
@@ -41,6 +41,8 @@ class Refusal:
     def error(self) -> PortalError:
         """As the portal's services refuse."""
         what = f"{self.wanted:g} asked for, {self.used:g} of {self.allowed:g} used"
+        if self.code == "limit_exceeded":
+            what = f"at most {self.allowed:g} for you"
         return PortalError(
             self.code,
             self.message,
@@ -83,16 +85,11 @@ def _refusals(user: User, limits: EffectiveLimits, demand: Demand, now: datetime
         yield _not_allowed()
     yield from _too_large("largest_side", limits.largest_side, demand.sides, "pixels on a side")
     yield from _too_large("steps", limits.steps, demand.steps, "steps")
-    counted = (limits.jobs_waiting, limits.pictures, limits.gpu_seconds_per_day)
-    if any(limit is not None for limit in counted):
-        # Before the others: see ``jobs_ahead``.
+    yield from _too_much_gpu(user, limits, demand, now)
+    if (limits.jobs_waiting, limits.pictures, limits.stored_mb) != (None, None, None):
         ahead = jobs_ahead(user)
         yield from _too_many_waiting(limits, ahead)
-        yield from _too_much_gpu(user, limits, ahead, demand, now)
-    else:
-        ahead = None
-    if limits.pictures is not None or limits.stored_mb is not None:
-        yield from _too_much_kept(limits, images_kept(user=user), ahead, demand)
+        yield from _too_much_kept(user, limits, ahead, demand)
 
 
 def _not_allowed() -> Refusal:
@@ -132,14 +129,12 @@ def _too_many_waiting(limits: EffectiveLimits, ahead: Ahead) -> Iterator[Refusal
         )
 
 
-def _too_much_gpu(
-    user: User, limits: EffectiveLimits, ahead: Ahead, demand: Demand, now: datetime
-) -> Iterator[Refusal]:
+def _too_much_gpu(user: User, limits: EffectiveLimits, demand: Demand, now: datetime) -> Iterator[Refusal]:
     limit = limits.gpu_seconds_per_day
     if limit is None:
         return
+    promised, wanted = gpu_seconds_ahead(user), demand.seconds() or 0.0
     used = gpu_seconds_used(user, now=now)
-    promised, wanted = seconds_for(ahead.cost_tflop), seconds_for(demand.cost_tflop)
     if used >= limit or used + promised + wanted > limit:
         ends = day_end(now)
         yield _quota(
@@ -152,10 +147,10 @@ def _too_much_gpu(
         )
 
 
-def _too_much_kept(
-    limits: EffectiveLimits, kept: Kept, ahead: Ahead | None, demand: Demand
-) -> Iterator[Refusal]:
-    promised = ahead.pictures if ahead else 0
+def _too_much_kept(user: User, limits: EffectiveLimits, ahead: Ahead, demand: Demand) -> Iterator[Refusal]:
+    if limits.pictures is None and limits.stored_mb is None:
+        return
+    kept, promised = images_kept(user=user), ahead.pictures
     clear = (
         f"Delete some of your pictures; those in the trash count until they are gone, "
         f"{settings.TRASH_DAYS:g} days later."

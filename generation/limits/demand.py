@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from generation.engine.spec import MAX_SIDE, SIDE_MULTIPLE
+from generation.forecasting import predicted_seconds
+from generation.orders import Order
 from generation.schemas import PROCESS_TASKS, Params
 
 
@@ -20,17 +22,32 @@ class Demand:
     """What is compared with a person's limits."""
 
     cost_tflop: float
+    family: str
+    """Of the checkpoint; empty where the job needs none."""
+    width: int
+    """Pixels of the first pass; likewise ``height``."""
+    height: int
     pictures: int
     """Rows in the gallery, kept control maps included."""
     sides: tuple[Asked, ...] = ()
     """Pixels, the longer side of each picture on the way."""
     steps: tuple[Asked, ...] = ()
 
+    def seconds(self) -> float | None:
+        """Of a GPU, predicted; None while nothing like it has been measured."""
+        return predicted_seconds(
+            cost_tflop=self.cost_tflop, family=self.family, width=self.width, height=self.height
+        )
 
-def demand_of(params: Params, *, cost_tflop: float) -> Demand:
-    """Of a job with these parameters."""
+
+def demand_of(order: Order) -> Demand:
+    """Of the job that this becomes."""
+    params = order.params
     return Demand(
-        cost_tflop=cost_tflop,
+        cost_tflop=order.cost_tflop,
+        family=order.model.family if order.model else "",
+        width=params.width,
+        height=params.height,
         pictures=params.batch_size + (len(params.controlnet) if params.control_maps else 0),
         sides=tuple(_sides(params)),
         steps=tuple(_steps(params)),

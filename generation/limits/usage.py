@@ -8,7 +8,8 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
 from gallery.selectors import images_kept
-from generation.forecasting import measured_tflops
+from generation.fair_queue import paces
+from generation.forecasting import predicted_seconds
 from generation.models import ACTIVE_STATES, GpuUse, Job, JobState
 from sdweb.accounts.models import User
 
@@ -20,7 +21,6 @@ class Ahead:
     waiting: int
     """Held ones included."""
     running: int
-    cost_tflop: float
     pictures: int
     """What they will add to the gallery."""
 
@@ -44,13 +44,13 @@ class Usage:
 
 def usage_of(user: User, *, now: datetime) -> Usage:
     """Everything, in a fixed number of queries."""
-    ahead = jobs_ahead(user)
+    ahead, promised = jobs_ahead(user), gpu_seconds_ahead(user)
     kept = images_kept(user=user)
     return Usage(
         jobs_waiting=ahead.waiting,
         jobs_running=ahead.running,
         gpu_seconds=gpu_seconds_used(user, now=now),
-        gpu_seconds_ahead=seconds_for(ahead.cost_tflop),
+        gpu_seconds_ahead=promised,
         pictures=kept.count,
         pictures_ahead=ahead.pictures,
         stored_bytes=kept.bytes,
@@ -66,14 +66,12 @@ def jobs_ahead(user: User) -> Ahead:
     counted = active.aggregate(
         waiting=Count("pk", filter=~Q(state=JobState.RUNNING)),
         running=Count("pk", filter=Q(state=JobState.RUNNING)),
-        cost=Sum("cost_tflop", default=0.0),
         pictures=Sum(Cast(KT("params__batch_size"), IntegerField()), default=0),
     )
     with_maps = active.filter(params__control_maps=True).values_list("params__controlnet", flat=True)
     return Ahead(
         waiting=counted["waiting"],
         running=counted["running"],
-        cost_tflop=counted["cost"],
         pictures=counted["pictures"] + sum(len(units) for units in with_maps),
     )
 
@@ -85,10 +83,20 @@ def gpu_seconds_used(user: User, *, now: datetime) -> float:
     return seconds
 
 
-def seconds_for(tflop: float) -> float:
-    """GPU seconds that this work will probably take; 0 while nothing has been measured."""
-    pace = measured_tflops()
-    return tflop / pace if pace else 0.0
+def gpu_seconds_ahead(user: User) -> float:
+    """Predicted for a person's unfinished jobs, whatever they have done of it; to be asked before
+    ``gpu_seconds_used``, see ``jobs_ahead``. Work of which nothing has been measured counts as none.
+    """
+    active = Job.objects.filter(owner=user, state__in=ACTIVE_STATES)
+    kinds = active.values("model__family", "params__width", "params__height").order_by()
+    learned = paces()
+    return sum(
+        predicted_seconds(cost_tflop=cost, family=family or "", width=width, height=height, learned=learned)
+        or 0.0
+        for family, width, height, cost in kinds.annotate(cost=Sum("cost_tflop")).values_list(
+            "model__family", "params__width", "params__height", "cost"
+        )
+    )
 
 
 def day_begin(now: datetime) -> datetime:

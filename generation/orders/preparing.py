@@ -1,8 +1,9 @@
 """A request becomes an order: everything that can be refused is refused here."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from generation.cost import predicted_tflop
 from generation.engine import spec
@@ -36,18 +37,26 @@ class Order:
     """What the parameters name, to be kept together with the job."""
 
 
-def order_prepare(*, user: User, request: GenerateIn) -> Order:
-    """Raises ``PortalError`` that names the field: ``unknown_model``, ``wrong_family``, ``unknown_sampler``,
+class FindPictures(Protocol):
+    """``pictures_prepare``, or what answers the same question more cheaply."""
+
+    def __call__(self, *, user: User, values: Mapping[str, str]) -> dict[str, Prepared]: ...
+
+
+def order_prepare(*, user: User, request: GenerateIn, find: FindPictures = pictures_prepare) -> Order:
+    """``find`` looks the request's pictures up.
+
+    Raises ``PortalError`` that names the field: ``unknown_model``, ``wrong_family``, ``unknown_sampler``,
     ``unknown_schedule``, ``unknown_preprocessor``, ``unknown_style``, ``bad_picture``, ``not_found`` for
     other people's pictures, and ``invalid_request`` or ``unsupported_feature`` for a prompt that cannot be
     read.
     """
     if request.task in PROCESS_TASKS:
-        return _processing(user, request)
-    return _painting(user, request)
+        return _processing(user, request, find)
+    return _painting(user, request, find)
 
 
-def _painting(user: User, request: GenerateIn) -> Order:
+def _painting(user: User, request: GenerateIn, find: FindPictures) -> Order:
     model = model_for_generation(user=user, name_or_id=request.model)
     shelf = Shelf(user, model.family)
     sampling = _sampling(request.sampler, request.scheduler)
@@ -67,7 +76,7 @@ def _painting(user: User, request: GenerateIn) -> Order:
         "model_id": str(model.pk),
         "models": shelf.uses,
     }
-    pictures = _pictures_take(user, fields)
+    pictures = _pictures_take(user, fields, find)
     start = pictures.get("image") if request.task in PAINT_TASKS else None
     fields["width"], fields["height"] = size_for(
         request, model.native_size, (start.width, start.height) if start else None
@@ -138,7 +147,7 @@ def _seed(asked: int) -> int:
     return secrets.randbelow(spec.MAX_SEED + 1) if asked == RANDOM_SEED else asked
 
 
-def _processing(user: User, request: GenerateIn) -> Order:
+def _processing(user: User, request: GenerateIn, find: FindPictures) -> Order:
     """Upscaling, face restoration and control maps: no checkpoint, no prompt of its own."""
     shelf = Shelf(user)
     if request.task == "preprocess":
@@ -146,7 +155,7 @@ def _processing(user: User, request: GenerateIn) -> Order:
     else:
         fields = finishing_resolve(shelf, request)
     fields["image"] = request.image
-    pictures = _pictures_take(user, fields)
+    pictures = _pictures_take(user, fields, find)
     picture = pictures["image"]
     params = Params(
         **{
@@ -196,7 +205,7 @@ def _preview_unit(request: GenerateIn) -> dict[str, Any]:
     }
 
 
-def _pictures_take(user: User, fields: dict[str, Any]) -> dict[str, Prepared]:
+def _pictures_take(user: User, fields: dict[str, Any], find: FindPictures) -> dict[str, Prepared]:
     """Replace the pictures in ``fields`` by references, and return them by the names of their fields."""
     places: dict[str, tuple[Any, Any]] = {
         name: (fields, name) for name in ("image", "mask") if fields.get(name)
@@ -207,7 +216,7 @@ def _pictures_take(user: User, fields: dict[str, Any]) -> dict[str, Prepared]:
     for index, adapter in enumerate(fields.get("ip_adapter", ())):
         for number in range(len(adapter["images"])):
             places[f"ip_adapter.{index}.images.{number}"] = (adapter["images"], number)
-    found = pictures_prepare(user=user, values={name: box[key] for name, (box, key) in places.items()})
+    found = find(user=user, values={name: box[key] for name, (box, key) in places.items()})
     for name, (box, key) in places.items():
         box[key] = found[name].reference
     return found

@@ -57,7 +57,7 @@ def _job_store(job: Job, order: Order, *, origin: str) -> Submitted:
             person_lock(job.owner)
             if earlier := _submitted_before(job.owner, job.idempotency_key):
                 return earlier
-            require_allowed(user=job.owner, demand=demand_of(order.params, cost_tflop=order.cost_tflop))
+            require_allowed(user=job.owner, demand=demand_of(order))
             inputs = uploads_keep(user=job.owner, pictures=order.pictures)
             job.save(force_insert=True)
             job.inputs.set(inputs)

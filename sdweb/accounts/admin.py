@@ -10,35 +10,22 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from unfold.admin import ModelAdmin, StackedInline
+from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from sdweb.accounts import admin_signing_in
-from sdweb.accounts.models import GroupLimits, Limits, SiteSettings, User, UserLimits
+from sdweb.accounts.limits_admin import HOW, ROWS, GroupLimitsInline, LimitsForm, UserLimitsInline
+from sdweb.accounts.models import SiteSettings, User
 from sdweb.accounts.selectors import site_settings
 from sdweb.accounts.services import address_set
-
-LIMITS = tuple(field.name for field in Limits._meta.fields)
-NO_LIMIT = "Empty: nothing is said here. Zero: no limit."
+from sdweb.accounts.staff import GroupGuard, PeopleGuard
 
 del admin_signing_in  # it registers itself
 admin.site.unregister(Group)
 
 
-class UserLimitsInline(StackedInline):  # type: ignore[misc] # unfold has no type information
-    """What holds for this person, whatever their groups say."""
-
-    model = UserLimits
-
-
-class GroupLimitsInline(StackedInline):  # type: ignore[misc] # unfold has no type information
-    """What holds for the members."""
-
-    model = GroupLimits
-
-
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg] # unfold has no types
+class UserAdmin(PeopleGuard, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg] # unfold has no types
     """People: names, roles, whether they may sign in."""
 
     form = UserChangeForm
@@ -63,7 +50,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg] # 
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold has no type information
+class GroupAdmin(GroupGuard, DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold has no type information
     """Groups of people who share rights and limits."""
 
     inlines = (GroupLimitsInline,)
@@ -73,9 +60,10 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc] # unfold h
 class SiteSettingsAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no type information
     """The one row of settings that can change while the portal runs."""
 
+    form = LimitsForm
     fieldsets = (
         ("Joining", {"fields": ("registration_open", "registration_domains")}),
-        ("Everybody's limits", {"fields": LIMITS, "description": NO_LIMIT}),
+        ("Everybody's limits", {"fields": ROWS, "description": HOW}),
         ("Cleaning up", {"fields": ("picture_days", "job_days", "audit_days")}),
     )
 

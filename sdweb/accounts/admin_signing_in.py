@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from sdweb.accounts.sessions import SessionsAdapter
+from sdweb.accounts.staff import may_touch
 
 # Addresses are part of the person's page; providers come from the environment, their tokens are not kept.
 for _model in (EmailAddress, SocialApp, SocialToken, Authenticator, SocialAccount, UserSession):
@@ -33,6 +34,10 @@ class TakenAwayOnly(ModelAdmin):  # type: ignore[misc] # unfold has no type info
         """Nothing about them can be changed."""
         del request, obj
         return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Of administrators and staff only administrators take anything away."""
+        return may_touch(request, obj and obj.user) and bool(super().has_delete_permission(request, obj))
 
 
 @admin.register(Authenticator)

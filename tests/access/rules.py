@@ -86,6 +86,7 @@ STYLE = {"name": "warm", "prompt": "warm light"}
 OPERATIONS: dict[str, Rule] = {
     "me_get": public(),
     "me_totp_picture": mine(404),  # no set-up has begun
+    "me_limits": mine(),
     "tokens_list": mine(),
     "tokens_create": mine(201, body={"name": "a script", "scopes": ["read"]}),
     "tokens_revoke": own(204),
@@ -100,6 +101,7 @@ OPERATIONS: dict[str, Rule] = {
     "jobs_face_restoration": own(202, body=_upload),
     "jobs_adetailer": own(202, body=_upload),
     "jobs_preprocess": own(202, body=lambda world: {**_upload(world), "preprocessor": "canny"}),
+    "jobs_quote": mine(body=PROMPT),
     "jobs_get": own(),
     "jobs_cancel": own(),
     "jobs_cancel_all": mine(),

@@ -242,7 +242,7 @@ class TestGpuSeconds:
         submit(alice)
         error = refused(submit, alice)
         assert error.fields == {"gpu_seconds_per_day": "10 asked for, 34 of 35 used"}
-        limit(alice, gpu_seconds_per_day=44)
+        limit(alice, gpu_seconds_per_day=45)
         submit(alice)
 
     def test_the_day_begins_at_midnight_utc(self, alice: User) -> None:

@@ -40,6 +40,9 @@ export const api = {
   totpPicture: () => unwrap(client.GET('/api/v1/me/totp-picture')),
   options: () => unwrap(client.GET('/api/v1/options')),
   models: () => unwrap(client.GET('/api/v1/models')),
+  myLimits: () => unwrap(client.GET('/api/v1/me/limits')),
+  /** What a request would cost; nothing is stored. */
+  quote: (body: JobRequest) => unwrap(client.POST('/api/v1/jobs/quote', { body })),
 
   jobs: (query: PageQuery & { state?: 'active' | 'finished' } = {}) =>
     knownImages<Page<Job>>(unwrap(client.GET('/api/v1/jobs', { params: { query: present(query) } }))),
@@ -105,6 +108,8 @@ export const queryKeys = {
   options: ['options'] as const,
   models: ['models'] as const,
   fleet: ['fleet'] as const,
+  myLimits: ['limits'] as const,
+  quote: (cost: string, queue: number) => ['quote', cost, queue] as const,
   images: ['images'] as const,
   imageList: (filter: ImageFilter) => ['images', 'list', filter] as const,
 };

@@ -34,6 +34,12 @@ export type ReadRecipe = Schemas['RecipeOut'];
 export type Fleet = Schemas['FleetOut'];
 export type WorkerStatus = Schemas['WorkerOut'];
 export type Upload = Schemas['UploadOut'];
+/** What I may use and have used. */
+export type MyLimits = Schemas['MyLimitsOut'];
+export type LimitCount = Schemas['CountOut'];
+/** What a request would cost. */
+export type Quote = Schemas['QuoteOut'];
+export type QuoteRefusal = Schemas['RefusalOut'];
 
 /** What a client sends: everything but the prompt may be left to the server's defaults. `model` is an id or a name. */
 export type JobRequest = Schemas['GenerateIn'];

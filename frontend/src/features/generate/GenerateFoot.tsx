@@ -1,11 +1,14 @@
 import { Button } from '@mantine/core';
 import { IconPlayerStop, IconPlus, IconSparkles } from '@tabler/icons-react';
+import { useId } from 'react';
 import { useTranslation } from 'react-i18next';
 
 import { cancelJob } from '../../lib/jobActions';
 import { useActiveJobs } from '../../lib/jobsStore';
 import { useShortcut } from '../../lib/useShortcut';
 import classes from './FormPane.module.css';
+import { QuoteLine } from './QuoteLine';
+import { useQuote } from './useQuote';
 
 interface GenerateFootProps {
   isSending: boolean;
@@ -16,6 +19,10 @@ interface GenerateFootProps {
 export function GenerateFoot({ isSending, onGenerate }: GenerateFootProps) {
   const { t } = useTranslation();
   const jobs = useActiveJobs();
+  const quote = useQuote();
+  const quoteId = useId();
+  // Disabled for pressing and not for focus, so that the reason can be heard.
+  const isRefused = quote?.allowed === false;
   const current = jobs.find((job) => job.state === 'running') ?? jobs[0];
   const cancel = () => {
     if (current) void cancelJob(current.id);
@@ -24,11 +31,15 @@ export function GenerateFoot({ isSending, onGenerate }: GenerateFootProps) {
   const Icon = current ? IconPlus : IconSparkles;
   return (
     <div className={classes.foot}>
+      <QuoteLine id={quoteId} quote={quote} />
       <Button
         className={classes.generate}
         size="md"
         loading={isSending}
-        onClick={onGenerate}
+        onClick={isRefused ? undefined : onGenerate}
+        data-disabled={isRefused || undefined}
+        aria-disabled={isRefused || undefined}
+        aria-describedby={quoteId}
         leftSection={<Icon size={20} stroke={1.75} aria-hidden />}
         aria-keyshortcuts="Control+Enter"
       >

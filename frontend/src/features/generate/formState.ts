@@ -1,6 +1,6 @@
 /** The Generate form as data: defaults, limits, and what an image's recipe does to it. Framework-free. */
 
-import type { Image, JobRequest, Limits, Model, Options, Params, Recipe } from '../../api/types';
+import type { Image, JobRequest, Limits, Model, MyLimits, Options, Params, Recipe } from '../../api/types';
 import { DEFAULT_EXTRAS, extrasOf, extrasRequest, type Extras } from './extras';
 
 /** Field names are those of the wire, so that the server's complaints find their field. */
@@ -82,6 +82,16 @@ export const DEFAULT_LIMITS: Limits = {
   max_picture_pixels: 2 ** 26,
   max_picture_side: 16_384,
 };
+
+/** The server's limits, narrowed to what one person may ask for. */
+export function withinMine(limits: Limits, mine: Pick<MyLimits, 'largest_side' | 'steps'> | undefined): Limits {
+  const { min_side: minSide, max_side: maxSide, max_steps: maxSteps } = limits;
+  return {
+    ...limits,
+    max_side: Math.max(minSide, Math.min(maxSide, mine?.largest_side ?? maxSide)),
+    max_steps: Math.min(maxSteps, mine?.steps ?? maxSteps),
+  };
+}
 
 const FALLBACK_SIDE = 512;
 

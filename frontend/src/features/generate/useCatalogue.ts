@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 
 import { api, queryKeys } from '../../api/client';
 import type { Limits, Model, Options } from '../../api/types';
-import { DEFAULT_LIMITS } from './formState';
+import { DEFAULT_LIMITS, withinMine } from './formState';
 
 const RARELY_CHANGES_MS = 10 * 60_000;
 
@@ -14,14 +14,15 @@ interface Catalogue {
   isReady: boolean;
 }
 
-/** What this server can do. */
+/** What this server can do, within what the person may. */
 export function useCatalogue(): Catalogue {
   const models = useQuery({ queryKey: queryKeys.models, queryFn: api.models });
   const options = useQuery({ queryKey: queryKeys.options, queryFn: api.options, staleTime: RARELY_CHANGES_MS });
+  const mine = useQuery({ queryKey: queryKeys.myLimits, queryFn: api.myLimits, staleTime: RARELY_CHANGES_MS });
   return {
     models: models.data?.items ?? [],
     options: options.data,
-    limits: options.data?.limits ?? DEFAULT_LIMITS,
+    limits: withinMine(options.data?.limits ?? DEFAULT_LIMITS, mine.data),
     isReady: models.isSuccess,
   };
 }

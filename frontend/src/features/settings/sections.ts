@@ -1,6 +1,6 @@
 /** The sections of the settings page, in the order of its list. A new section is one entry here. */
 
-import { IconDevices, IconLock, IconUser, type TablerIcon } from '@tabler/icons-react';
+import { IconDevices, IconGauge, IconLock, IconUser, type TablerIcon } from '@tabler/icons-react';
 import { lazy, type ComponentType, type LazyExoticComponent } from 'react';
 
 import type { User } from '../../api/types';
@@ -38,6 +38,13 @@ export const SECTIONS: readonly SettingsSection[] = [
     labelKey: 'settings.sessions.title',
     icon: IconDevices,
     component: lazy(() => import('./sessions/SessionsSection')),
+    visible: always,
+  },
+  {
+    id: 'limits',
+    labelKey: 'limits.title',
+    icon: IconGauge,
+    component: lazy(() => import('./LimitsSection')),
     visible: always,
   },
 ];
