@@ -84,6 +84,20 @@ class EnhancedPromptMessage(TypedDict):
     data: dict[str, Any]
 
 
+class LimitsMessage(TypedDict):
+    """The answer to ``get_limits``."""
+
+    type: Literal["limits"]
+    data: dict[str, Any]
+
+
+class QuoteMessage(TypedDict):
+    """The answer to ``quote``."""
+
+    type: Literal["quote"]
+    data: dict[str, Any]
+
+
 class OrderMessage(TypedDict):
     """Some of the person's waiting jobs changed places among themselves."""
 
@@ -135,6 +149,8 @@ WireMessage = (
     | ModelsMessage
     | GalleryMessage
     | EnhancedPromptMessage
+    | LimitsMessage
+    | QuoteMessage
     | OrderMessage
     | ClearedMessage
     | CountMessage

@@ -11,6 +11,7 @@ from gallery.api import image_out
 from gallery.selectors import gallery_page
 from generation import events, selectors, services
 from generation.actions.connection import Action, Connection, parse, state_messages
+from generation.actions.limits import LIMIT_ACTIONS, LIMIT_SCOPES
 from generation.actions.queue import QUEUE_ACTIONS, QUEUE_SCOPES, queue_jobs_now, viewer_of
 from generation.api.options import options_out
 from generation.enhancing import EnhanceIn, prompt_enhance
@@ -161,6 +162,7 @@ ACTIONS: Final[dict[str, Action]] = {
     "get_models": get_models,
     "get_gallery": get_gallery,
     "enhance_prompt": enhance_prompt,
+    **LIMIT_ACTIONS,
     **QUEUE_ACTIONS,
 }
 ACTION_SCOPES: Final[dict[str, ApiToken.Scope]] = {
@@ -173,6 +175,7 @@ ACTION_SCOPES: Final[dict[str, ApiToken.Scope]] = {
     "get_models": ApiToken.Scope.READ,
     "get_gallery": ApiToken.Scope.READ,
     "enhance_prompt": ApiToken.Scope.GENERATE,
+    **LIMIT_SCOPES,
     **QUEUE_SCOPES,
 }
 """What an API token must be allowed for an action; a test asks for every action to be here."""

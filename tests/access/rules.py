@@ -175,6 +175,8 @@ SOCKET_ACTIONS: dict[str, Rule] = {
     "resume_queue": permitted(rights.MANAGE_QUEUE),
     "get_models": mine(),
     "get_gallery": mine(),
+    "get_limits": mine(),
+    "quote": mine(body={"params": PROMPT}),
     "enhance_prompt": mine(body={"prompt": "a cat"}),
 }
 """By ``action``; statuses are those of the errors, 200 where there is none."""

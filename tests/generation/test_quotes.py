@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from gallery.models import Image
-from generation import services
+from generation import actions, services
 from generation.models import Job, Pace, Upload
 from generation.schemas import generate_in
 from generation.services import Claim
@@ -67,6 +67,17 @@ class TestLimits:
 
     def test_nobody(self, anonymous_client: Client) -> None:
         assert anonymous_client.get("/api/v1/me/limits").status_code == 401
+
+
+class TestSocket:
+    def test_says_the_same(self, alice: User, alice_client: Client, model: ModelFile) -> None:
+        limit(alice, jobs_waiting=3)
+        connection = actions.Connection(user=alice, channel="c")
+        (limits,) = actions.perform(connection, actions.Incoming(action="get_limits"))
+        assert limits == {"type": "limits", "data": alice_client.get("/api/v1/me/limits").json()}
+        asked = actions.Incoming.model_validate({"action": "quote", "params": ASKED})
+        (told,) = actions.perform(connection, asked)
+        assert told == {"type": "quote", "data": quote(alice_client).json()}
 
 
 class TestQuote:

@@ -277,6 +277,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/quote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a job would cost
+         * @description The body of `POST /jobs`; changes nothing. A request that nobody could submit is refused as it would be
+         *     there; one that my limits do not allow answers with `allowed: false` and the reason.
+         */
+        post: operations["jobs_quote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/upscale": {
         parameters: {
             query?: never;
@@ -470,6 +491,26 @@ export interface paths {
          * @description Answers strangers too, and sets the CSRF cookie.
          */
         get: operations["me_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What I may use and have used
+         * @description Limits of mine, of my groups or of everybody, whichever is nearest, beside what counts for them.
+         */
+        get: operations["me_limits"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2189,6 +2230,25 @@ export interface components {
             to?: ("first" | "last" | "up" | "down") | null;
         };
         /**
+         * MyLimitsOut
+         * @description My limits and my usage, side by side.
+         */
+        MyLimitsOut: {
+            gpu_seconds_per_day: components["schemas"]["CountOut"];
+            jobs_running: components["schemas"]["CountOut"];
+            jobs_waiting: components["schemas"]["CountOut"];
+            /** Largest Side */
+            largest_side: number | null;
+            /** May Generate */
+            may_generate: boolean;
+            pictures: components["schemas"]["CountOut"];
+            /** Steps */
+            steps: number | null;
+            stored_mb: components["schemas"]["CountOut"];
+            /** Weight */
+            weight: number;
+        };
+        /**
          * NewTokenOut
          * @description A token that was just made.
          */
@@ -2654,6 +2714,29 @@ export interface components {
             limit?: number;
         };
         /**
+         * QuoteOut
+         * @description What a request would cost, if it were sent now.
+         */
+        QuoteOut: {
+            /** Allowed */
+            allowed: boolean;
+            /** Cost Tflop */
+            cost_tflop: number;
+            /** Gpu Seconds */
+            gpu_seconds: number | null;
+            /** Jobs Waiting */
+            jobs_waiting: number;
+            /** Jobs Waiting Limit */
+            jobs_waiting_limit: number | null;
+            /** Pictures */
+            pictures: number;
+            /** Position */
+            position: number | null;
+            refusal: components["schemas"]["RefusalOut"] | null;
+            /** Starts In Seconds */
+            starts_in_seconds: number | null;
+        };
+        /**
          * RecipeOut
          * @description `params` can be sent to `POST /jobs` as they are; `missing` says what they lack.
          */
@@ -2683,6 +2766,38 @@ export interface components {
              * @default 0.8
              */
             switch_at?: number;
+        };
+        /**
+         * RefusalOut
+         * @description The error that submission would answer with, and its figures.
+         */
+        RefusalOut: {
+            /** Allowed */
+            allowed: number;
+            /** Code */
+            code: string;
+            /**
+             * Fields
+             * @default {}
+             */
+            fields?: {
+                [key: string]: string;
+            };
+            /**
+             * Hint
+             * @default
+             */
+            hint?: string;
+            /** Limit */
+            limit: string;
+            /** Message */
+            message: string;
+            /** Resets At */
+            resets_at: string | null;
+            /** Used */
+            used: number;
+            /** Wanted */
+            wanted: number;
         };
         /**
          * RestoreFacesIn
@@ -3487,6 +3602,30 @@ export interface operations {
             };
         };
     };
+    jobs_quote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GenerateIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuoteOut"];
+                };
+            };
+        };
+    };
     jobs_upscale: {
         parameters: {
             query?: never;
@@ -3727,6 +3866,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MeOut"];
+                };
+            };
+        };
+    };
+    me_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyLimitsOut"];
                 };
             };
         };

@@ -41,7 +41,9 @@ function partText(t: TFunction, part: QuotePart): string {
       return t('quote.starts', { duration: formatDuration(t, part.seconds) });
     case 'now':
       return t('quote.now');
-    default:
+    case 'ahead':
+    case 'waiting':
+    case 'waitingOf':
       return t(`quote.${part.key}`, part);
   }
 }

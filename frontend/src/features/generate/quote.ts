@@ -7,8 +7,9 @@ const COSTS = /<[^>]*>|\bAND\b/g;
 
 /** Two requests with the same key cost the same, so that writing prose asks nothing. */
 export function costKey(request: JobRequest): string {
-  const { prompt = '', negative_prompt: _negative, seed: _seed, cfg_scale = 1, ...rest } = request;
-  return JSON.stringify({ ...rest, guided: cfg_scale > 1, words: prompt.match(COSTS) ?? [] });
+  const { prompt = '', cfg_scale = 1 } = request;
+  const said = { prompt: prompt.match(COSTS) ?? [], negative_prompt: '', seed: 0, cfg_scale: cfg_scale > 1 };
+  return JSON.stringify({ ...request, ...said });
 }
 
 export type QuotePart =
