@@ -9,7 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from generation.quotes import my_limits
-from generation.schemas.limits import CountOut
+from generation.schemas.limits import LimitCountOut
 from sdweb.accounts.admin import UserAdmin
 from sdweb.accounts.limits_admin import LABELS
 from sdweb.accounts.models import User
@@ -48,7 +48,7 @@ def _rows(user: User) -> Iterator[tuple[str, str, str]]:
     yield LABELS["weight"], f"{limits.weight:g}", ""
     for name, label in LABELS.items():
         value = getattr(limits, name)
-        if isinstance(value, CountOut):
+        if isinstance(value, LimitCountOut):
             ahead = f" and {value.ahead:g} to come" if value.ahead else ""
             yield label, _limit(value.limit), f"{value.used:g} used{ahead}"
         elif name in ("largest_side", "steps"):

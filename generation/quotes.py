@@ -7,7 +7,7 @@ from generation.limits import Refusal, Usage, demand_of, refusal_of, usage_of
 from generation.limits.usage import jobs_ahead
 from generation.orders import order_prepare
 from generation.schemas import GenerateIn
-from generation.schemas.limits import CountOut, MyLimitsOut, QuoteOut, RefusalOut
+from generation.schemas.limits import LimitCountOut, MyLimitsOut, QuoteOut, RefusalOut
 from generation.uploads import pictures_measure
 from sdweb.accounts.models import User
 from sdweb.accounts.policies import limits_of
@@ -23,16 +23,16 @@ def my_limits(user: User) -> MyLimitsOut:
         weight=limits.weight,
         largest_side=limits.largest_side,
         steps=limits.steps,
-        jobs_waiting=CountOut(limit=limits.jobs_waiting, used=usage.jobs_waiting),
-        jobs_running=CountOut(limit=limits.jobs_running, used=usage.jobs_running),
+        jobs_waiting=LimitCountOut(limit=limits.jobs_waiting, used=usage.jobs_waiting),
+        jobs_running=LimitCountOut(limit=limits.jobs_running, used=usage.jobs_running),
         gpu_seconds_per_day=_gpu_count(limits.gpu_seconds_per_day, usage),
-        pictures=CountOut(limit=limits.pictures, used=usage.pictures, ahead=usage.pictures_ahead),
-        stored_mb=CountOut(limit=limits.stored_mb, used=round(usage.stored_bytes / MIB, 1)),
+        pictures=LimitCountOut(limit=limits.pictures, used=usage.pictures, ahead=usage.pictures_ahead),
+        stored_mb=LimitCountOut(limit=limits.stored_mb, used=round(usage.stored_bytes / MIB, 1)),
     )
 
 
-def _gpu_count(limit: int | None, usage: Usage) -> CountOut:
-    return CountOut(
+def _gpu_count(limit: int | None, usage: Usage) -> LimitCountOut:
+    return LimitCountOut(
         limit=limit,
         used=round(usage.gpu_seconds, 1),
         ahead=round(usage.gpu_seconds_ahead, 1),

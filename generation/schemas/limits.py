@@ -7,7 +7,7 @@ from ninja import Schema
 from generation.schemas.jobs import ErrorOut
 
 
-class CountOut(Schema):
+class LimitCountOut(Schema):
     """One limit beside what counts for it, in its own unit."""
 
     limit: int | None
@@ -29,15 +29,15 @@ class MyLimitsOut(Schema):
     """Pixels: of the first pass, of hires fix and detailing, and of the result of an upscaler."""
     steps: int | None
     """Of any one pass."""
-    jobs_waiting: CountOut
+    jobs_waiting: LimitCountOut
     """Held ones included."""
-    jobs_running: CountOut
+    jobs_running: LimitCountOut
     """Those above it wait."""
-    gpu_seconds_per_day: CountOut
+    gpu_seconds_per_day: LimitCountOut
     """From midnight UTC to midnight UTC."""
-    pictures: CountOut
+    pictures: LimitCountOut
     """The trash included."""
-    stored_mb: CountOut
+    stored_mb: LimitCountOut
     """MiB of those pictures."""
 
 

@@ -2019,6 +2019,23 @@ export interface components {
          */
         Kind: "checkpoint" | "lora" | "vae" | "controlnet" | "embedding" | "ip_adapter" | "clip" | "upscaler" | "detector" | "preview_decoder" | "face_restorer" | "language_model";
         /**
+         * LimitCountOut
+         * @description One limit beside what counts for it, in its own unit.
+         */
+        LimitCountOut: {
+            /**
+             * Ahead
+             * @default 0
+             */
+            ahead?: number;
+            /** Limit */
+            limit: number | null;
+            /** Resets At */
+            resets_at?: string | null;
+            /** Used */
+            used: number;
+        };
+        /**
          * LimitsOut
          * @description The ranges that requests are checked against.
          */
@@ -2234,17 +2251,17 @@ export interface components {
          * @description My limits and my usage, side by side.
          */
         MyLimitsOut: {
-            gpu_seconds_per_day: components["schemas"]["CountOut"];
-            jobs_running: components["schemas"]["CountOut"];
-            jobs_waiting: components["schemas"]["CountOut"];
+            gpu_seconds_per_day: components["schemas"]["LimitCountOut"];
+            jobs_running: components["schemas"]["LimitCountOut"];
+            jobs_waiting: components["schemas"]["LimitCountOut"];
             /** Largest Side */
             largest_side: number | null;
             /** May Generate */
             may_generate: boolean;
-            pictures: components["schemas"]["CountOut"];
+            pictures: components["schemas"]["LimitCountOut"];
             /** Steps */
             steps: number | null;
-            stored_mb: components["schemas"]["CountOut"];
+            stored_mb: components["schemas"]["LimitCountOut"];
             /** Weight */
             weight: number;
         };

@@ -36,7 +36,7 @@ export type WorkerStatus = Schemas['WorkerOut'];
 export type Upload = Schemas['UploadOut'];
 /** What I may use and have used. */
 export type MyLimits = Schemas['MyLimitsOut'];
-export type LimitCount = Schemas['CountOut'];
+export type LimitCount = Schemas['LimitCountOut'];
 /** What a request would cost. */
 export type Quote = Schemas['QuoteOut'];
 export type QuoteRefusal = Schemas['RefusalOut'];
