@@ -16,6 +16,7 @@ from generation.services.paces import load_learn, pace_learn
 from models_hub.models import ModelFile
 from sdweb.accounts.models import User
 from tests.generation.conftest import Submit
+from tests.generation.scheduling.queues import UNHURRIED
 from tests.generation.test_state_machine import pictures
 
 positive = st.floats(1e-6, 1e6)
@@ -29,6 +30,7 @@ def paces(*rows: tuple[str, Kind, float]) -> Paces:
 # --- The mean ----------------------------------------------------------------------------------------------
 
 
+@UNHURRIED
 @given(positive, st.integers(0, 1000), positive)
 def test_a_sample_moves_the_mean_towards_it_and_not_too_far(
     before: float, samples: int, sample: float
@@ -38,6 +40,7 @@ def test_a_sample_moves_the_mean_towards_it_and_not_too_far(
     assert abs(math.log(after / before)) <= LARGEST_STEP / min(samples + 1, MEMORY) + 1e-9
 
 
+@UNHURRIED
 @given(positive, positive)
 def test_it_follows_what_stays(before: float, truth: float) -> None:
     mean = before
@@ -56,6 +59,7 @@ def test_one_odd_sample_is_forgotten() -> None:
 # --- What it is used for -----------------------------------------------------------------------------------
 
 
+@UNHURRIED
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([SMALL, LARGE]), positive), max_size=6))
 def test_corrections_stay_within_their_bounds(rows: list[tuple[str, Kind, float]]) -> None:
     for kind in (SMALL, LARGE, Kind("flux", "paint more")):

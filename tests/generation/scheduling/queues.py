@@ -4,11 +4,14 @@ import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from generation.scheduling import MAX_WAIT, Choice, Other, Person, Supply, Waiting, choose_job
 
 NOW = 10_000.0
+UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For properties: a busy machine is no failure."""
 
 
 def job(number: int, user: int, **values: object) -> Waiting:

@@ -3,9 +3,10 @@
 from hypothesis import given
 
 from generation.scheduling import Person, Supply, Waiting, forecast
-from tests.generation.scheduling.queues import NOW, Machine, job, queues, supplies
+from tests.generation.scheduling.queues import NOW, UNHURRIED, Machine, job, queues, supplies
 
 
+@UNHURRIED
 @given(queues(), supplies())
 def test_it_names_every_job_once_and_keeps_ones_own_order(waiting: list[Waiting], supply: Supply) -> None:
     order = forecast(waiting, supply)
@@ -17,6 +18,7 @@ def test_it_names_every_job_once_and_keeps_ones_own_order(waiting: list[Waiting]
         )
 
 
+@UNHURRIED
 @given(queues(), supplies())
 def test_those_let_past_stand_first(waiting: list[Waiting], supply: Supply) -> None:
     urgent = [one.urgent_at is not None for one in forecast(waiting, supply)]

@@ -20,7 +20,7 @@ from generation.scheduling import (
     choose_job,
     slack,
 )
-from tests.generation.scheduling.queues import NOW, Machine, job, queues, supplies
+from tests.generation.scheduling.queues import NOW, UNHURRIED, Machine, job, queues, supplies
 
 NOT_OVERDUE = 1
 """A value of ``Supply.starts``."""
@@ -42,6 +42,7 @@ def tag(one: Waiting, supply: Supply) -> float:
 # --- Always ------------------------------------------------------------------------------------------------
 
 
+@UNHURRIED
 @given(queues(), supplies())
 def test_a_worker_alone_always_has_something_to_do(waiting: list[Waiting], supply: Supply) -> None:
     alone = Supply(now=NOW, people=supply.people, starts=supply.starts, loaded=supply.loaded)
@@ -49,12 +50,14 @@ def test_a_worker_alone_always_has_something_to_do(waiting: list[Waiting], suppl
     assert (choice is not None) == any(may_start(one, supply) for one in waiting)
 
 
+@UNHURRIED
 @given(queues(), supplies())
 def test_nobody_runs_more_than_they_may(waiting: list[Waiting], supply: Supply) -> None:
     choice = choose_job(waiting, supply)
     assert choice is None or (choice.job in waiting and may_start(choice.job, supply))
 
 
+@UNHURRIED
 @given(queues(), supplies(), st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(
     waiting: list[Waiting], supply: Supply, random: Random
@@ -64,6 +67,7 @@ def test_the_order_of_the_rows_does_not_matter(
     assert choose_job(shuffled, supply) == choose_job(waiting, supply)
 
 
+@UNHURRIED
 @given(queues(), supplies())
 def test_the_clock_never_goes_back_and_never_passes_somebody_who_waits(
     waiting: list[Waiting], supply: Supply
@@ -78,6 +82,7 @@ def test_the_clock_never_goes_back_and_never_passes_somebody_who_waits(
                 assert choice.clock <= tag(one, supply)
 
 
+@UNHURRIED
 @given(queues(), supplies())
 def test_those_let_past_go_first(waiting: list[Waiting], supply: Supply) -> None:
     urgent = [one for one in waiting if one.urgent_at is not None and may_start(one, supply)]
@@ -90,6 +95,7 @@ def test_those_let_past_go_first(waiting: list[Waiting], supply: Supply) -> None
 # --- 1. One's own order ------------------------------------------------------------------------------------
 
 
+@UNHURRIED
 @given(queues(), supplies())
 def test_1_ones_own_jobs_in_their_order(waiting: list[Waiting], supply: Supply) -> None:
     choice = choose_job(waiting, supply)
@@ -106,7 +112,7 @@ def test_1_ones_own_jobs_in_their_order(waiting: list[Waiting], supply: Supply) 
     st.lists(st.floats(0.1, 10), min_size=4, max_size=4),
     st.floats(0, 20),
 )
-@settings(max_examples=60)
+@settings(UNHURRIED, max_examples=60)
 def test_2_fair_shares(jobs: list[tuple[int, float]], weights: list[float], tflops: float) -> None:
     """While everybody has something waiting, what is begun per weight differs by no more than was promised,
     in every stretch of time.
@@ -158,6 +164,7 @@ def test_2_nobody_saves_up_credit() -> None:
 # --- 3. Newcomers are next ---------------------------------------------------------------------------------
 
 
+@UNHURRIED
 @given(st.integers(1, 30), st.floats(1, 500), st.floats(1, 500), st.sampled_from(["a", "b"]))
 def test_3_behind_a_hundred_jobs_the_one_is_next(
     served: int, cost: float, other_cost: float, model: str
@@ -193,6 +200,7 @@ def test_4_a_loaded_model_goes_first_and_a_running_batch_before_it() -> None:
     assert first([cold]) == cold
 
 
+@UNHURRIED
 @given(queues(urgent=False), supplies())
 def test_4_affinity_stays_within_its_bounds(waiting: list[Waiting], supply: Supply) -> None:
     supply = Supply(
@@ -225,7 +233,7 @@ def test_4_affinity_stays_within_its_bounds(waiting: list[Waiting], supply: Supp
 
 
 @given(st.integers(2, 4), st.floats(0.5, 5), st.floats(1, 10))
-@settings(max_examples=30)
+@settings(UNHURRIED, max_examples=30)
 def test_4_models_do_not_thrash(models: int, seconds: float, load: float) -> None:
     """Heavy users of different models on one worker: a load for each quantum, not for each job."""
     machine = Machine(
@@ -244,7 +252,7 @@ def test_4_models_do_not_thrash(models: int, seconds: float, load: float) -> Non
 
 
 @given(queues(urgent=False), st.lists(st.floats(0.1, 10), min_size=6, max_size=6))
-@settings(max_examples=60)
+@settings(UNHURRIED, max_examples=60)
 def test_5_once_overdue_at_most_so_many_starts(waiting: list[Waiting], weights: list[float]) -> None:
     machine = Machine(list(waiting), weights=dict(enumerate(weights)))
     people = {one.user_id for one in waiting}
@@ -321,6 +329,7 @@ def test_6_no_more_than_fit_there() -> None:
     assert choice.job == waiting[3]
 
 
+@UNHURRIED
 @given(queues(urgent=False), supplies())
 def test_6_what_is_left_is_young_and_loaded_elsewhere(waiting: list[Waiting], supply: Supply) -> None:
     if choose_job(waiting, supply) is not None:
