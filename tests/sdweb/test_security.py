@@ -101,7 +101,7 @@ class TestAnswers:
     )
     def test_pages_speak_to_the_portal_alone(self, settings: Settings, public: str, sources: str) -> None:
         settings.PUBLIC_URL = public
-        policy = SecurityHeadersMiddleware(lambda request: request).portal_policy  # type: ignore[arg-type,return-value]
+        policy = SecurityHeadersMiddleware(lambda request: request).portal_policy
         assert f"connect-src {sources};" in policy
 
     def test_another_origin_is_let_in_only_where_it_is_named(
