@@ -102,7 +102,9 @@ class PortalConsumer(AsyncConsumer):
         self._queue_live = query.get("queue") == ["live"]
         self._session_key = getattr(self.scope.get("session"), "session_key", None) or ""
         token: Any = self.scope.get("api_token")
-        self.connection = actions.Connection(user=user, channel=self.channel_name, token=token)
+        # The scope's is a wrapper around the person, which would not forget what rights they had.
+        person = await User.objects.aget(pk=user.pk)
+        self.connection = actions.Connection(user=person, channel=self.channel_name, token=token)
         await self.channel_layer.group_add(events.user_group(user.pk), self.channel_name)
         if self._queue_live:
             await self.channel_layer.group_add(events.QUEUE_GROUP, self.channel_name)

@@ -5,7 +5,7 @@ import createClient from 'openapi-fetch';
 import { serverUrl } from '../lib/server';
 import { errorFrom, portalFetch } from './http';
 import type { paths } from './schema';
-import type { Image, ImageFilter, Job, JobRequest, Page } from './types';
+import type { Image, ImageFilter, Job, JobRequest, Move, Page } from './types';
 
 const client = createClient<paths>({ baseUrl: serverUrl('').replace(/\/$/, ''), fetch: portalFetch });
 
@@ -56,6 +56,29 @@ export const api = {
   cancelJob: (id: string) =>
     knownImages<Job>(unwrap(client.POST('/api/v1/jobs/{job_id}/cancel', { params: { path: { job_id: id } } }))),
 
+  holdJob: (id: string) => knownImages<Job>(unwrap(client.POST('/api/v1/jobs/{job_id}/hold', oneJob(id)))),
+  releaseJob: (id: string) => knownImages<Job>(unwrap(client.POST('/api/v1/jobs/{job_id}/release', oneJob(id)))),
+  moveJob: (id: string, body: Move) =>
+    knownImages<Job>(unwrap(client.POST('/api/v1/jobs/{job_id}/move', { ...oneJob(id), body }))),
+  /** A new job that does the same and takes its place in the list. */
+  retryJob: (id: string) => knownImages<Job>(unwrap(client.POST('/api/v1/jobs/{job_id}/retry', oneJob(id)))),
+  /** Past everybody's, for those who may. */
+  expediteJob: (id: string) => knownImages<Job>(unwrap(client.POST('/api/v1/jobs/{job_id}/expedite', oneJob(id)))),
+  unexpediteJob: (id: string) => knownImages<Job>(unwrap(client.POST('/api/v1/jobs/{job_id}/unexpedite', oneJob(id)))),
+  cancelJobs: () => unwrap(client.POST('/api/v1/jobs/cancel')),
+  clearJobs: () => unwrap(client.POST('/api/v1/jobs/clear')),
+
+  pauseQueue: (reason: string) => unwrap(client.POST('/api/v1/queue/pause', { body: { reason } })),
+  resumeQueue: () => unwrap(client.POST('/api/v1/queue/resume')),
+  /** What those who manage the queue do to somebody's job. */
+  manage: {
+    cancel: (id: string) => unwrap(client.POST('/api/v1/queue/jobs/{job_id}/cancel', oneJob(id))),
+    hold: (id: string) => unwrap(client.POST('/api/v1/queue/jobs/{job_id}/hold', oneJob(id))),
+    release: (id: string) => unwrap(client.POST('/api/v1/queue/jobs/{job_id}/release', oneJob(id))),
+    expedite: (id: string) => unwrap(client.POST('/api/v1/queue/jobs/{job_id}/expedite', oneJob(id))),
+    unexpedite: (id: string) => unwrap(client.POST('/api/v1/queue/jobs/{job_id}/unexpedite', oneJob(id))),
+  },
+
   /** The prompt with what it does not say yet; each call another variant. */
   enhancePrompt: (prompt: string) => unwrap(client.POST('/api/v1/prompts/enhance', { body: { prompt } })),
 
@@ -80,6 +103,10 @@ export const api = {
   drainWorker: (name: string) => unwrap(client.POST('/api/v1/workers/{name}/drain', { params: { path: { name } } })),
   resumeWorker: (name: string) => unwrap(client.POST('/api/v1/workers/{name}/resume', { params: { path: { name } } })),
 };
+
+function oneJob(id: string) {
+  return { params: { path: { job_id: id } } };
+}
 
 function oneImage(id: string) {
   return { params: { path: { image_id: id } } };
@@ -110,6 +137,7 @@ export const queryKeys = {
   fleet: ['fleet'] as const,
   myLimits: ['limits'] as const,
   quote: (cost: string, queue: number) => ['quote', cost, queue] as const,
+  finishedJobs: ['jobs', 'finished'] as const,
   images: ['images'] as const,
   imageList: (filter: ImageFilter) => ['images', 'list', filter] as const,
 };

@@ -40,6 +40,12 @@ export type LimitCount = Schemas['LimitCountOut'];
 /** What a request would cost. */
 export type Quote = Schemas['QuoteOut'];
 export type QuoteRefusal = Schemas['RefusalOut'];
+/** How the queue stands. */
+export type Queue = Schemas['QueueOut'];
+/** Somebody's unfinished job, as far as this person may see it. */
+export type QueueJob = Schemas['QueueJobOut'];
+/** A new place among the owner's waiting jobs: one of the two. */
+export type Move = { to: 'first' | 'last' | 'up' | 'down' } | { before: string };
 
 /** What a client sends: everything but the prompt may be left to the server's defaults. `model` is an id or a name. */
 export type JobRequest = Schemas['GenerateIn'];
@@ -130,5 +136,35 @@ export interface GalleryMessage {
   request_id?: string;
 }
 
+export interface OrderMessage {
+  type: 'order';
+  data: { turns: Record<string, number> };
+}
+
+export interface ClearedMessage {
+  type: 'cleared';
+  data: { job_ids: string[] };
+}
+
+export interface QueueMessage {
+  type: 'queue';
+  data: Queue;
+}
+
+export interface QueueJobsMessage {
+  type: 'queue_jobs';
+  data: { items: QueueJob[]; more: boolean };
+}
+
 export type ServerMessage =
-  SnapshotMessage | JobMessage | ProgressMessage | CompleteMessage | ErrorMessage | ModelsMessage | GalleryMessage;
+  | SnapshotMessage
+  | JobMessage
+  | ProgressMessage
+  | CompleteMessage
+  | ErrorMessage
+  | ModelsMessage
+  | GalleryMessage
+  | OrderMessage
+  | ClearedMessage
+  | QueueMessage
+  | QueueJobsMessage;

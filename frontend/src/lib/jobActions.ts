@@ -2,8 +2,8 @@
 
 import { api } from '../api/client';
 import { ApiError } from '../api/errors';
-import type { Job, JobRequest } from '../api/types';
-import { addJob } from './jobsStore';
+import type { Job, JobRequest, Move } from '../api/types';
+import { addJob, useJobs } from './jobsStore';
 import { toastError } from './toast';
 import { randomUuid } from './uuid';
 
@@ -40,11 +40,49 @@ export async function cancelJob(id: string): Promise<void> {
   }
 }
 
-/** Submits the same again, with the same seed. */
-export async function retryJob({ params }: Pick<Job, 'params'>): Promise<void> {
-  const { model_id, ...rest } = params;
+/** The same again, with the same seed, in place of the failed or cancelled job. */
+export async function retryJob({ id }: Pick<Job, 'id'>): Promise<void> {
+  await attempt(async () => {
+    addJob(await api.retryJob(id));
+    useJobs.getState().dispatch({ type: 'forget', jobId: id });
+  });
+}
+
+export function holdJob(id: string): Promise<void> {
+  return attempt(async () => addJob(await api.holdJob(id)));
+}
+
+export function releaseJob(id: string): Promise<void> {
+  return attempt(async () => addJob(await api.releaseJob(id)));
+}
+
+/** Another place among my own; the socket tells what that does to the others. */
+export function moveJob(id: string, move: Move): Promise<void> {
+  return attempt(async () => addJob(await api.moveJob(id, move)));
+}
+
+/** Past everybody's; one that has begun meanwhile needs it no more. */
+export async function expediteJob(id: string): Promise<void> {
   try {
-    await submitJob({ ...rest, model: model_id || rest.model });
+    addJob(await api.expediteJob(id));
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 409)) toastError(error);
+  }
+}
+
+export function unexpediteJob(id: string): Promise<void> {
+  return attempt(async () => addJob(await api.unexpediteJob(id)));
+}
+
+/** What those who manage the queue do to somebody's job; the list tells what became of it. */
+export function manageJob(id: string, act: keyof typeof api.manage): Promise<void> {
+  return attempt(() => api.manage[act](id));
+}
+
+/** Tells what went wrong; the queue shows what became of it otherwise. */
+export async function attempt(action: () => Promise<unknown>): Promise<void> {
+  try {
+    await action();
   } catch (error) {
     toastError(error);
   }

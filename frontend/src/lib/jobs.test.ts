@@ -361,3 +361,25 @@ describe('bounds', () => {
     expect(run([{ type: 'reset' }], state)).toEqual(EMPTY_JOBS);
   });
 });
+
+describe('the order of my waiting jobs and what is cleared', () => {
+  const three = ['a', 'b', 'c'].reduce(
+    (state, id, turn) => jobsReducer(state, told(job(id, 'queued', { turn }))),
+    EMPTY_JOBS,
+  );
+
+  it('takes new turns of the jobs that moved, and of no others', () => {
+    const moved = jobsReducer(three, { type: 'order', data: { turns: { a: 2, c: 0, unknown: 9 } } });
+    expect(['a', 'b', 'c'].map((id) => moved.jobs[id]?.turn)).toEqual([2, 1, 0]);
+    expect(moved.jobs.b).toBe(three.jobs.b);
+  });
+
+  it('changes nothing where the turns are known', () => {
+    expect(jobsReducer(three, { type: 'order', data: { turns: { a: 0 } } })).toBe(three);
+  });
+
+  it('forgets what was taken off the list', () => {
+    const left = jobsReducer(three, { type: 'cleared', data: { job_ids: ['a', 'c', 'unknown'] } });
+    expect(left.order).toEqual(['b']);
+  });
+});

@@ -104,9 +104,15 @@ export function jobsReducer(state: JobsState, event: ServerMessage | LocalEvent,
       return without(state, new Set([event.jobId]));
     case 'reset':
       return EMPTY_JOBS;
+    case 'order':
+      return applyOrder(state, event.data.turns);
+    case 'cleared':
+      return without(state, new Set(event.data.job_ids));
     case 'models':
     case 'gallery':
-      return state; // answers to questions, not about jobs
+    case 'queue':
+    case 'queue_jobs':
+      return state; // not about this person's jobs
   }
 }
 
@@ -260,6 +266,14 @@ function applyError(state: JobsState, message: ErrorMessage): JobsState {
     position: null,
     etaSeconds: null,
   });
+}
+
+function applyOrder(state: JobsState, turns: Record<string, number>): JobsState {
+  const moved = Object.entries(turns).flatMap(([id, turn]) => {
+    const known = state.jobs[id];
+    return known && known.turn !== turn ? [{ ...known, turn }] : [];
+  });
+  return moved.reduce(put, state);
 }
 
 function applyPreview(state: JobsState, event: Extract<LocalEvent, { type: 'preview' }>): JobsState {

@@ -7,6 +7,7 @@ import { api, queryKeys } from '../api/client';
 import { ApiError } from '../api/errors';
 import type { Job, ServerMessage } from '../api/types';
 import { cacheAddImages } from './imageCache';
+import { bindQueue } from './queueStore';
 import { EMPTY_JOBS, isFinished, jobsReducer } from './jobs';
 import type { JobsState, JobView, LocalEvent } from './jobs';
 import { Previews } from './previews';
@@ -58,9 +59,11 @@ export interface PortalOptions {
 export function connectPortal({ queryClient, onSessionExpired, url = socketUrl() }: PortalOptions): () => void {
   const previews = new Previews();
   let wasOffline = false;
+  let isClosed = false;
 
   const receive = (message: ServerMessage): void => {
     const before = useJobs.getState().jobs;
+    queue.receive(message);
     useJobs.getState().dispatch(message);
     const { jobs } = useJobs.getState();
     previews.releaseExcept((id) => id in jobs);
@@ -79,17 +82,28 @@ export function connectPortal({ queryClient, onSessionExpired, url = socketUrl()
     },
     onStatus: (connection) => {
       useJobs.setState({ connection });
+      if (connection === 'online') queue.online();
       if (connection === 'online' && wasOffline) void catchUp(queryClient);
       wasOffline = connection === 'offline';
     },
     onSessionExpired: () => {
-      void queryClient.invalidateQueries({ queryKey: queryKeys.me });
       onSessionExpired?.();
+      void stayIfSignedIn();
     },
   });
+  const queue = bindQueue((message) => socket.send(message));
+
+  // Whoever has just changed their password has a new session; the socket was opened with the old one.
+  async function stayIfSignedIn(): Promise<void> {
+    await queryClient.invalidateQueries({ queryKey: queryKeys.me });
+    const me = await queryClient.fetchQuery({ queryKey: queryKeys.me, queryFn: api.me }).catch(() => undefined);
+    if (me?.user && !isClosed) socket.reconnect();
+  }
 
   return () => {
+    isClosed = true;
     socket.close();
+    queue.reset();
     previews.releaseAll();
     useJobs.getState().dispatch({ type: 'reset' });
   };

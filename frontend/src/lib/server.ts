@@ -11,10 +11,10 @@ export function serverUrl(path: string): string {
   return new URL(path, serverBase()).toString();
 }
 
-/** Address of the event socket: previews as binary frames, finished pictures as links. */
+/** Address of the event socket: previews as binary frames, finished pictures as links, live numbers of the queue. */
 export function socketUrl(): string {
   const url = new URL('ws/', serverBase());
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  url.search = '?previews=binary&images=links';
+  url.search = '?previews=binary&images=links&queue=live';
   return url.toString();
 }

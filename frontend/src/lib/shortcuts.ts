@@ -9,6 +9,7 @@ export interface Shortcut {
 
 export const SHORTCUTS = {
   generate: { keys: 'mod+Enter', inInputs: true },
+  generateFirst: { keys: 'mod+shift+Enter', inInputs: true },
   cancel: { keys: 'shift+X' },
   palette: { keys: 'mod+K', inInputs: true },
   prompt: { keys: 'P' },

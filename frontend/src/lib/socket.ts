@@ -53,6 +53,10 @@ const MESSAGE_TYPES: ReadonlySet<string> = new Set<ServerMessage['type']>([
   'error',
   'models',
   'gallery',
+  'order',
+  'cleared',
+  'queue',
+  'queue_jobs',
 ]);
 
 /** Reads a text frame; null for what is not a message of ours (a newer server may send more kinds). */
@@ -119,6 +123,11 @@ export class PortalSocket {
   /** Cancels one job; without an id, what this connection has running (see docs/protocol.md). */
   cancel(jobId?: string): void {
     this.send(jobId ? { action: 'cancel_generation', job_id: jobId } : { action: 'cancel_generation' });
+  }
+
+  /** Connects again after the server has closed for good: somebody is signed in after all. */
+  reconnect(): void {
+    this.socket.reconnect();
   }
 
   close(): void {

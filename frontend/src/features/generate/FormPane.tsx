@@ -1,3 +1,4 @@
+import { PausedBanner } from '../queue/PausedBanner';
 import { AdvancedSection } from './AdvancedSection';
 import { BatchField } from './BatchField';
 import classes from './FormPane.module.css';
@@ -16,13 +17,16 @@ import { SizeField } from './SizeField';
 import { GuidanceField, StepsField } from './StepsAndGuidance';
 import { useGenerate } from './useGenerate';
 import { useShortcut } from '../../lib/useShortcut';
+import { useRight } from '../shell/sessionContext';
 import { useTranslation } from 'react-i18next';
 
 /** Everything that goes into a picture, and the button below it. */
 export function FormPane() {
   const { t } = useTranslation();
   const { generate, isSending } = useGenerate();
+  const mayJump = useRight('generation.jump_queue');
   useShortcut('generate', () => void generate());
+  useShortcut('generateFirst', () => void generate({}, mayJump ? 'first' : undefined));
   return (
     <section className={classes.pane} aria-label={t('form.label')}>
       <div className={classes.fields}>
@@ -44,6 +48,7 @@ export function FormPane() {
           <MoreSection />
         </div>
       </div>
+      <PausedBanner />
       <GenerateFoot isSending={isSending} onGenerate={() => void generate()} />
     </section>
   );

@@ -3,10 +3,10 @@ import { Outlet } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 
 import { useShortcut } from '../../lib/useShortcut';
+import { QueueDrawer } from '../queue/QueueDrawer';
 import { HelpDialog } from './HelpDialog';
 import { NavBar } from './NavBar';
 import { Palette } from './Palette';
-import { QueueDrawer } from './QueueDrawer';
 import { TopBar } from './TopBar';
 import { useFailureToasts } from './useFailureToasts';
 import { useOfflinePolling } from './useOfflinePolling';

@@ -9,6 +9,14 @@ export interface Session {
 
 export const SessionContext = createContext<Session | null>(null);
 
+/** Permissions beyond one's own things, as `GET /me` names them. */
+export type Right = 'generation.jump_queue' | 'generation.manage_queue' | 'generation.view_all_jobs';
+
+/** Whether the signed-in person has a right; nobody has one outside of `SessionProvider`. */
+export function useRight(right: Right): boolean {
+  return use(SessionContext)?.user.rights.includes(right) ?? false;
+}
+
 /** Who is signed in; only below `SessionProvider`. */
 export function useSession(): Session {
   const session = use(SessionContext);
