@@ -1,6 +1,6 @@
 """A person's page in the admin, with what holds for them and what they have used."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -21,7 +21,7 @@ admin.site.unregister(User)
 class PersonAdmin(UserAdmin):
     """People, and their limits beside what counts for them."""
 
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """With the table of limits."""
         return (*super().get_readonly_fields(request, obj), "limits_now")
 

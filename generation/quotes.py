@@ -69,8 +69,12 @@ def job_quote(*, user: User, request: GenerateIn) -> QuoteOut:
 
 
 def _refusal_out(refusal: Refusal) -> RefusalOut:
+    error = refusal.error()
     return RefusalOut(
-        **refusal.error().as_dict(),
+        code=error.code,
+        message=error.message,
+        hint=error.hint,
+        fields=error.fields,
         limit=refusal.limit,
         allowed=refusal.allowed,
         used=refusal.used,

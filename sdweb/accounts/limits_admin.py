@@ -40,7 +40,7 @@ class LimitsForm(forms.ModelForm):  # type: ignore[type-arg] # generic for the t
                 self.fields[name].label = label
         may = self.fields.get("may_generate")
         if isinstance(may, forms.NullBooleanField):
-            may.widget.choices = SAID  # type: ignore[attr-defined] # of NullBooleanSelect
+            may.widget.choices = SAID
 
 
 class _LimitsInline(StackedInline):  # type: ignore[misc] # unfold has no type information
