@@ -7,4 +7,5 @@ class ModelsHubConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        import models_hub.signals  # noqa: F401 - connects the receivers
+        import models_hub.recording
+        import models_hub.signals  # noqa: F401 - both connect receivers

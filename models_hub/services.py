@@ -19,6 +19,7 @@ from models_hub.selectors import models_usable
 from models_hub.sources.builtin import BUILTIN_ROOT, builtin_scan, hashes_verify
 from models_hub.sources.findings import Candidate, Refusal, refusal
 from models_hub.sources.folder import folder_scan
+from sdweb.accounts import audit
 from sdweb.errors import PortalError, not_found
 
 logger = logging.getLogger(__name__)
@@ -251,6 +252,8 @@ def model_set_default(*, model_id: uuid.UUID) -> ModelFile:
             is_default=False
         )
         ModelFile.objects.filter(pk=model_id).update(is_default=True)
+        if not model.is_default:
+            _record("model.made_default", model)
     model.refresh_from_db()
     return model
 
@@ -259,6 +262,7 @@ def model_set_enabled(*, model_id: uuid.UUID, enabled: bool) -> ModelFile:
     """Let people use a model, or not. Raises ``PortalError`` ``not_found`` or ``model_is_default``."""
     # One conditional update: a model that becomes the default at this moment is not disabled.
     rows = ModelFile.objects.filter(pk=model_id)
+    before = rows.values_list("enabled", flat=True).first()
     if not (rows if enabled else rows.filter(is_default=False)).update(enabled=enabled):
         if not rows.exists():
             raise not_found("This model")
@@ -268,7 +272,14 @@ def model_set_enabled(*, model_id: uuid.UUID, enabled: bool) -> ModelFile:
             hint="Make another model the default first.",
             status=409,
         )
-    return rows.get()
+    model = rows.get()
+    if before != enabled:
+        _record("model.enabled" if enabled else "model.disabled", model)
+    return model
+
+
+def _record(action: str, model: ModelFile) -> None:
+    audit.record(action, actor=audit.current_actor(), target=f"model:{model.pk}", target_name=model.name)
 
 
 def model_path(model: ModelFile) -> Path:

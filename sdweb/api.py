@@ -23,6 +23,7 @@ from generation.api import (
 from models_hub.api import router as models_router
 from sdweb import __version__
 from sdweb.accounts.api import router as accounts_router
+from sdweb.accounts.api_audit import router as audit_router
 from sdweb.accounts.api_tokens import router as tokens_router
 from sdweb.accounts.authentication import session_only, signed_in
 from sdweb.accounts.models import ApiToken
@@ -40,6 +41,9 @@ _generating = signed_in(write=ApiToken.Scope.GENERATE)
 _collecting = signed_in(write=ApiToken.Scope.GALLERY)
 api.add_router("", accounts_router)
 api.add_router("", totp_router)
+api.add_router(
+    "/audit", audit_router, auth=signed_in(read=ApiToken.Scope.MANAGE, write=ApiToken.Scope.MANAGE)
+)
 api.add_router("/me/tokens", tokens_router, auth=session_only)
 api.add_router("", options_router, auth=_generating)
 api.add_router("", limits_router, auth=_generating)

@@ -13,14 +13,14 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from sdweb.accounts import admin_signing_in
+from sdweb.accounts import admin_records, admin_signing_in
 from sdweb.accounts.limits_admin import HOW, ROWS, GroupLimitsInline, LimitsForm, UserLimitsInline
 from sdweb.accounts.models import SiteSettings, User
 from sdweb.accounts.selectors import site_settings
 from sdweb.accounts.services import address_set
 from sdweb.accounts.staff import GroupGuard, PeopleGuard
 
-del admin_signing_in  # it registers itself
+del admin_records, admin_signing_in  # they register themselves
 admin.site.unregister(Group)
 
 

@@ -14,6 +14,7 @@ class AccountsConfig(AppConfig):
         from django.db.models.signals import post_save
 
         from sdweb.accounts.adapter import on_email_added
+        from sdweb.accounts.recording import admin, rights, signing_in  # noqa: F401 - connects receivers
         from sdweb.accounts.sessions import on_user_saved
 
         email_added.connect(on_email_added)

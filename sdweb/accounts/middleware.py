@@ -58,6 +58,7 @@ def _origin(request: HttpRequest) -> Origin:
         address=client_address(request),
         via=AuditEntry.Via.SESSION if has_session else AuditEntry.Via.ANONYMOUS,
         request_id=request_id_of(request),
+        who=lambda: request.user,
     )
 
 

@@ -1,6 +1,6 @@
 """Where the request that is being served comes from, for logs, the audit log and limits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -23,6 +23,8 @@ class Origin:
     scopes: frozenset[str] | None = None
     """What the API token may do; None where there is no token, and so no bound."""
     request_id: str = ""
+    who: Callable[[], object] = lambda: None
+    """Asks who it is, once that matters: whoever is signed in, or somebody who is nobody."""
 
 
 NOWHERE: Final = Origin()

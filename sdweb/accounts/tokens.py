@@ -129,6 +129,7 @@ def token_origin(origin: Origin, token: ApiToken) -> Origin:
         via=AuditEntry.Via.TOKEN,
         token_prefix=token.prefix,
         scopes=frozenset(map(str, token.scopes)),
+        who=lambda: token.user,
     )
 
 

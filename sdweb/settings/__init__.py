@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "sdweb.ratelimit.middleware.RateLimitMiddleware",
+    "sdweb.accounts.recording.admin.AdminActionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "sdweb.accounts.sessions.SessionActivityMiddleware",
     "sdweb.accounts.second_factor.SecondFactorMiddleware",

@@ -1,10 +1,21 @@
 """Who did what."""
 
+from typing import Any, NoReturn
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 from sdweb.ids import uuid7
+
+
+class AuditEntries(models.QuerySet["AuditEntry"]):
+    """Entries: looked at, and deleted when they are old; never changed."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        """What was written stays as it is."""
+        del kwargs
+        raise TypeError("Entries of the audit log are not changed.")
 
 
 class AuditEntry(models.Model):
@@ -34,6 +45,8 @@ class AuditEntry(models.Model):
     via = models.CharField(max_length=10, choices=Via, default=Via.SYSTEM)
     address = models.GenericIPAddressField(null=True, blank=True)
 
+    objects = AuditEntries.as_manager()
+
     class Meta:
         ordering = ["-id"]
         verbose_name = "audit entry"
@@ -48,3 +61,9 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.actor_name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Once. Raises ``TypeError`` for an entry that is written already."""
+        if not self._state.adding:
+            raise TypeError("Entries of the audit log are not changed.")
+        super().save(*args, **kwargs)
