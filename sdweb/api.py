@@ -39,11 +39,10 @@ api = NinjaAPI(
 )
 _generating = signed_in(write=ApiToken.Scope.GENERATE)
 _collecting = signed_in(write=ApiToken.Scope.GALLERY)
+_managing = signed_in(read=ApiToken.Scope.MANAGE, write=ApiToken.Scope.MANAGE)
 api.add_router("", accounts_router)
 api.add_router("", totp_router)
-api.add_router(
-    "/audit", audit_router, auth=signed_in(read=ApiToken.Scope.MANAGE, write=ApiToken.Scope.MANAGE)
-)
+api.add_router("/audit", audit_router, auth=_managing)
 api.add_router("/me/tokens", tokens_router, auth=session_only)
 api.add_router("", options_router, auth=_generating)
 api.add_router("", limits_router, auth=_generating)
@@ -54,7 +53,7 @@ api.add_router("/prompts", prompts_router, auth=_generating)
 api.add_router("/uploads", uploads_router, auth=_generating)
 api.add_router("/images", images_router, auth=_collecting)
 api.add_router("/images", recipes_router, auth=_collecting)
-api.add_router("/workers", workers_router, auth=signed_in(write=ApiToken.Scope.MANAGE))
+api.add_router("/workers", workers_router, auth=_managing)
 api.add_router("/models", models_router, auth=signed_in(write=ApiToken.Scope.MANAGE))
 
 

@@ -90,6 +90,8 @@ OPERATIONS: dict[str, Rule] = {
     "tokens_list": mine(),
     "tokens_create": mine(201, body={"name": "a script", "scopes": ["read"]}),
     "tokens_revoke": own(204),
+    "audit_list": permitted(rights.SEE_AUDIT),
+    "audit_csv": permitted(rights.SEE_AUDIT),
     "options_get": mine(),
     "wildcards_list": mine(),
     "models_list": mine(),

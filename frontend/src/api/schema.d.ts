@@ -4,6 +4,46 @@
  */
 
 export interface paths {
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audit log, newest first
+         * @description For those with the permission to view it.
+         */
+        get: operations["audit_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audit log as a table
+         * @description `text/csv`, newest first, at most 100,000 entries.
+         */
+        get: operations["audit_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/images": {
         parameters: {
             query?: never;
@@ -1082,6 +1122,113 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AuditEntryOut
+         * @description One thing that somebody did, or tried to.
+         */
+        AuditEntryOut: {
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string;
+            /** Address */
+            address: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Details */
+            details: {
+                [key: string]: unknown;
+            };
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Target */
+            target: string;
+            /** Target Name */
+            target_name: string;
+            via: components["schemas"]["Via"];
+        };
+        /**
+         * AuditFilters
+         * @description What to show of the log.
+         */
+        AuditFilters: {
+            /**
+             * Action
+             * @description The action, or its beginning, such as `signin.`.
+             * @default
+             */
+            action?: string;
+            /**
+             * Actor
+             * @description A user name.
+             * @default
+             */
+            actor?: string;
+            /** Since */
+            since?: string | null;
+            /**
+             * Target
+             * @description Kind and id, such as `user:7`.
+             * @default
+             */
+            target?: string;
+            /** Until */
+            until?: string | null;
+        };
+        /**
+         * AuditPage
+         * @description One page, newest first.
+         */
+        AuditPage: {
+            /** Items */
+            items: components["schemas"]["AuditEntryOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * AuditPageFilters
+         * @description What to show, and which page of it.
+         */
+        AuditPageFilters: {
+            /**
+             * Action
+             * @description The action, or its beginning, such as `signin.`.
+             * @default
+             */
+            action?: string;
+            /**
+             * Actor
+             * @description A user name.
+             * @default
+             */
+            actor?: string;
+            /**
+             * Cursor
+             * @description `next_cursor` of the page before.
+             */
+            cursor?: string | null;
+            /**
+             * Limit
+             * @default 40
+             */
+            limit?: number;
+            /** Since */
+            since?: string | null;
+            /**
+             * Target
+             * @description Kind and id, such as `user:7`.
+             * @default
+             */
+            target?: string;
+            /** Until */
+            until?: string | null;
+        };
         /**
          * ControlIn
          * @description A ControlNet or T2I-Adapter. The preprocessor's own parameters stand beside these fields, by the names
@@ -3117,6 +3264,11 @@ export interface components {
             strength: number;
         };
         /**
+         * Via
+         * @enum {string}
+         */
+        Via: "session" | "token" | "anonymous" | "system";
+        /**
          * WildcardList
          * @description All of them, by name.
          */
@@ -3193,6 +3345,65 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    audit_list: {
+        parameters: {
+            query?: {
+                /** @description The action, or its beginning, such as `signin.`. */
+                action?: string;
+                /** @description A user name. */
+                actor?: string;
+                /** @description Kind and id, such as `user:7`. */
+                target?: string;
+                since?: string | null;
+                until?: string | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+        };
+    };
+    audit_csv: {
+        parameters: {
+            query?: {
+                /** @description The action, or its beginning, such as `signin.`. */
+                action?: string;
+                /** @description A user name. */
+                actor?: string;
+                /** @description Kind and id, such as `user:7`. */
+                target?: string;
+                since?: string | null;
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     images_list: {
         parameters: {
             query?: {

@@ -104,6 +104,6 @@ def _sso(action: str, account_elsewhere: Any) -> None:
     record(action, actor=person, target=of(person), details=details)
 
 
-def of(user: User) -> str:
+def of(person: User) -> str:
     """How the log names a person."""
     return f"user:{person.pk}"
