@@ -180,7 +180,7 @@ def image_restore(*, image_id: uuid.UUID, user: User) -> Image:
     """Take a picture back out of the trash, within the retention time."""
     mine = Image.objects.filter(pk=image_id, owner=user)
     # Only rows that the purge may not touch yet: otherwise it could delete what was just restored.
-    if not mine.filter(deleted_at__gte=_trash_cutoff(timezone.now())).update(deleted_at=None):
+    if not mine.filter(deleted_at__gte=trash_cutoff(timezone.now())).update(deleted_at=None):
         mine = mine.filter(deleted_at=None)
     found = mine.first()
     if found is None:
@@ -220,7 +220,7 @@ def images_trash(*, images: QuerySet[Image]) -> int:
 
 def images_restore(*, images: QuerySet[Image]) -> int:
     """An administrator's: back out of the trash, within the retention time. Returns how many came back."""
-    return images.filter(deleted_at__gte=_trash_cutoff(timezone.now())).update(deleted_at=None)
+    return images.filter(deleted_at__gte=trash_cutoff(timezone.now())).update(deleted_at=None)
 
 
 def trash_purge(now: datetime) -> int:
@@ -229,7 +229,7 @@ def trash_purge(now: datetime) -> int:
 
     The files follow their rows when the transaction commits, see ``gallery.signals``.
     """
-    expired = Image.objects.filter(deleted_at__lt=_trash_cutoff(now))
+    expired = Image.objects.filter(deleted_at__lt=trash_cutoff(now))
     purged = 0
     while ids := list(expired.order_by("deleted_at").values_list("pk", flat=True)[:PURGE_BATCH]):
         with transaction.atomic():
@@ -238,5 +238,6 @@ def trash_purge(now: datetime) -> int:
     return purged
 
 
-def _trash_cutoff(now: datetime) -> datetime:
+def trash_cutoff(now: datetime) -> datetime:
+    """What went to the trash before then is to go for good."""
     return now - timedelta(days=settings.TRASH_DAYS)

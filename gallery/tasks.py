@@ -6,10 +6,11 @@ from django.utils import timezone
 
 @shared_task(name="gallery.tasks.purge_trash", ignore_result=True)
 def purge_trash() -> None:
-    """See ``services.trash_purge``."""
-    from gallery.services import trash_purge
+    """Old pictures into the trash, and old trash away: see ``gallery.retention``."""
+    from gallery.retention import RULES
 
-    trash_purge(timezone.now())
+    for rule in RULES:
+        rule.apply(timezone.now())
 
 
 @shared_task(name="gallery.tasks.sweep_orphans", ignore_result=True)

@@ -53,6 +53,17 @@ def forget_workers() -> None:
     services.workers_forget(timezone.now())
 
 
+@shared_task(name="generation.tasks.purge_jobs")
+def purge_jobs() -> None:
+    """Let old jobs go, and what is remembered of their use of the GPUs: see ``generation.retention``."""
+    from django.utils import timezone
+
+    from generation.retention import RULES
+
+    for rule in RULES:
+        rule.apply(timezone.now())
+
+
 @shared_task(name="generation.tasks.purge_uploads")
 def purge_uploads() -> None:
     """End pictures that were sent in and not used for days, and files that lost their row."""

@@ -26,6 +26,7 @@ ADMIN_PASSWORD = ENV.admin_password.get_secret_value() if ENV.admin_password els
 ADMIN_EMAIL = ENV.admin_email
 REGISTRATION_OPEN = ENV.registration_open
 TRASH_DAYS = ENV.trash_days
+STORAGE_BYTES = int(ENV.storage_gb * 2**30)
 UPLOAD_DAYS = ENV.upload_days
 UPLOAD_MAX_BYTES = ENV.upload_max_mb * 2**20
 UPLOADS_BYTES = ENV.uploads_mb * 2**20
@@ -191,6 +192,8 @@ CELERY_BEAT_SCHEDULE = {
     "scan-library": {"task": "models_hub.tasks.scan_library", "schedule": timedelta(minutes=5)},
     "forget-workers": {"task": "generation.tasks.forget_workers", "schedule": timedelta(hours=1)},
     "purge-uploads": {"task": "generation.tasks.purge_uploads", "schedule": timedelta(hours=1)},
+    "purge-jobs": {"task": "generation.tasks.purge_jobs", "schedule": timedelta(hours=1)},
+    "purge-records": {"task": "sdweb.accounts.tasks.purge_records", "schedule": timedelta(hours=1)},
     "purge-trash": {"task": "gallery.tasks.purge_trash", "schedule": timedelta(hours=1)},
     "sweep-orphans": {"task": "gallery.tasks.sweep_orphans", "schedule": timedelta(days=1)},
 }

@@ -179,6 +179,8 @@ class Environment(BaseSettings):
     max_attempts: int = Field(3, ge=1)
     recovery_seconds: float = Field(5.0, ge=0.5)
     trash_days: int = Field(30, ge=0)
+    storage_gb: float = Field(0.0, ge=0.0)
+    """GiB that all pictures together may take before the trash is emptied early; 0: no bound."""
     upload_days: float = Field(7.0, gt=0.0)
     upload_max_mb: int = Field(32, ge=1)
     uploads_mb: int = Field(2048, ge=1)
