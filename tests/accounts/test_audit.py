@@ -296,7 +296,7 @@ class TestReading:
         for n in range(5):
             audit.record(f"a.{n}", actor=None)
         seen: list[str] = []
-        cursor = ""
+        cursor: str | None = ""
         while cursor is not None:
             page = reader.get(f"{URL}?limit=2&cursor={cursor}").json()
             seen += [item["action"] for item in page["items"]]

@@ -31,7 +31,11 @@ WRITING: Final[dict[str, Scope | None]] = {
     "/me": None,
 }
 """The scope that changing something below an address needs, None where no token may; the longest counts."""
-READING: Final[dict[str, Scope | None]] = {"/me/tokens": None, "/audit": Scope.MANAGE, "/workers": Scope.MANAGE}
+READING: Final[dict[str, Scope | None]] = {
+    "/me/tokens": None,
+    "/audit": Scope.MANAGE,
+    "/workers": Scope.MANAGE,
+}
 """The same for looking, where it is not ``read``."""
 FREE: Final = {("GET", "/me")}
 """For everybody, with any token that is alive, and without one."""

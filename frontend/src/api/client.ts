@@ -5,7 +5,7 @@ import createClient from 'openapi-fetch';
 import { serverUrl } from '../lib/server';
 import { errorFrom, portalFetch } from './http';
 import type { paths } from './schema';
-import type { Image, ImageFilter, Job, JobRequest, Move, Page } from './types';
+import type { AuditQuery, Image, ImageFilter, Job, JobRequest, Move, Page, TokenRequest } from './types';
 
 const client = createClient<paths>({ baseUrl: serverUrl('').replace(/\/$/, ''), fetch: portalFetch });
 
@@ -38,6 +38,13 @@ export const api = {
   me: () => unwrap(client.GET('/api/v1/me')),
   /** QR code of the authenticator app's key that is being set up. */
   totpPicture: () => unwrap(client.GET('/api/v1/me/totp-picture')),
+  tokens: (query: PageQuery) => unwrap(client.GET('/api/v1/me/tokens', { params: { query: present(query) } })),
+  /** Its answer is the only one that holds the token itself. */
+  createToken: (body: TokenRequest) => unwrap(client.POST('/api/v1/me/tokens', { body })),
+  revokeToken: (id: string) =>
+    unwrap(client.DELETE('/api/v1/me/tokens/{token_id}', { params: { path: { token_id: id } } })),
+  /** For those with the right to see it. */
+  audit: (query: PageQuery & AuditQuery) => unwrap(client.GET('/api/v1/audit', { params: { query: present(query) } })),
   options: () => unwrap(client.GET('/api/v1/options')),
   models: () => unwrap(client.GET('/api/v1/models')),
   myLimits: () => unwrap(client.GET('/api/v1/me/limits')),

@@ -15,6 +15,15 @@ export type Progress = Schemas['ProgressOut'];
 export type Model = Schemas['ModelOut'];
 export type User = Schemas['UserOut'];
 export type Me = Schemas['MeOut'];
+export type TokenRequest = Schemas['TokenIn'];
+/** What to show of the audit log. */
+export interface AuditQuery {
+  action?: string;
+  actor?: string;
+  target?: string;
+  since?: string;
+  until?: string;
+}
 export type SamplerOption = Schemas['SamplerOut'];
 export type ScheduleOption = Schemas['ScheduleOut'];
 export type Limits = Schemas['LimitsOut'];

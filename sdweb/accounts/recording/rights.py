@@ -3,7 +3,7 @@
 Signals, because the admin, single sign-on and the shell all change these, each by a way of its own.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from django.contrib.auth.models import Group
 from django.db.models import Model
@@ -29,12 +29,18 @@ WATCHED: Final[dict[type[Model], tuple[str, tuple[str, ...]]]] = {
 SAID_WHEN_NEW: Final = {"is_staff": False, "is_superuser": False}
 """Of a new person, only what lifts them above others; that they came is written where they come from."""
 
+
+class _Named(TypedDict):
+    target: str
+    target_name: str
+
+
 BEFORE: Final = "_before_for_the_audit_log"
 
 
 def remember(sender: type[Model], instance: Model, update_fields: Any = None, **_: Any) -> None:
     """What stood there before."""
-    _, fields = WATCHED[sender]
+    fields = WATCHED[sender][1]
     untouched = update_fields is not None and not set(update_fields) & set(fields)
     before = None
     if not instance._state.adding and not untouched:
@@ -83,7 +89,7 @@ def person_gone(instance: User, **_: Any) -> None:
     record("user.deleted", actor=None if actor == instance else actor, **_named(instance))
 
 
-def _named(instance: Model) -> dict[str, str]:
+def _named(instance: Model) -> _Named:
     if isinstance(instance, UserLimits):
         return {"target": f"user:{instance.user_id}", "target_name": instance.user.username}
     if isinstance(instance, GroupLimits):

@@ -1,6 +1,6 @@
 /** The sections of the settings page, in the order of its list. A new section is one entry here. */
 
-import { IconDevices, IconGauge, IconLock, IconUser, type TablerIcon } from '@tabler/icons-react';
+import { IconDevices, IconGauge, IconHistory, IconKey, IconLock, IconUser, type TablerIcon } from '@tabler/icons-react';
 import { lazy, type ComponentType, type LazyExoticComponent } from 'react';
 
 import type { User } from '../../api/types';
@@ -46,6 +46,20 @@ export const SECTIONS: readonly SettingsSection[] = [
     icon: IconGauge,
     component: lazy(() => import('./LimitsSection')),
     visible: always,
+  },
+  {
+    id: 'tokens',
+    labelKey: 'settings.tokens.title',
+    icon: IconKey,
+    component: lazy(() => import('./tokens/TokensSection')),
+    visible: always,
+  },
+  {
+    id: 'audit',
+    labelKey: 'settings.audit.title',
+    icon: IconHistory,
+    component: lazy(() => import('./audit/AuditSection')),
+    visible: (user) => user.rights.includes('accounts.view_auditentry'),
   },
 ];
 
