@@ -17,8 +17,8 @@ from gallery.models import Image
 from gallery.services import image_restore, image_trash
 from gallery.storage import gallery_storage
 from generation import retention as generation
-from generation import services
 from generation.models import GpuUse, Job, Upload
+from generation.services import transitions
 from sdweb.accounts import audit
 from sdweb.accounts import retention as accounts
 from sdweb.accounts.models import ApiToken, AuditEntry, User
@@ -133,7 +133,7 @@ class TestJobs:
 
     def test_one_that_is_put_back_stays(self) -> None:
         world = world_make()
-        services.job_requeue(job_id=world.failed.pk)
+        transitions.REQUEUE.require(world.failed)
         generation.jobs_purge(later(91))
         assert Job.objects.filter(pk=world.failed.pk).exists()
 
