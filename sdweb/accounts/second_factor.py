@@ -18,7 +18,9 @@ from sdweb.accounts.selectors import SECOND_FACTORS, second_factor_asked, second
 from sdweb.errors import PortalError
 
 OPEN_PATHS: Final = ("/_allauth/", "/accounts/", "/static/")
-OPEN_PAGES: Final = frozenset({"/", "/api/v1/me", "/healthz", "/readyz", "/admin/logout/"})
+OPEN_PAGES: Final = frozenset(
+    {"/", "/api/v1/me", "/api/v1/me/totp-picture", "/healthz", "/readyz", "/admin/logout/"}
+)
 """What people without the second factor that they must have can reach: what sets one up, and nothing more."""
 SET_UP_PAGE: Final = "/#/settings/security"
 

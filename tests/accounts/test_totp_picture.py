@@ -1,6 +1,7 @@
 """The QR code of an authenticator app that is being set up."""
 
 import re
+from typing import Any
 
 import cv2
 import numpy as np
@@ -40,6 +41,13 @@ def test_says_what_the_app_has_to_know(alice_client: Client) -> None:
 def test_is_not_there_before_a_set_up_has_begun(alice_client: Client, bob_client: Client) -> None:
     assert bob_client.get(SETUP).status_code == 404
     assert alice_client.get(ADDRESS).status_code == 404
+
+
+def test_is_there_for_those_who_must_have_a_second_factor(alice_client: Client, settings: Any) -> None:
+    settings.REQUIRE_2FA = "all"
+    alice_client.get(SETUP)
+    assert alice_client.get("/api/v1/images").status_code == 403
+    assert alice_client.get(ADDRESS).status_code == 200
 
 
 def test_is_for_people_who_are_signed_in(anonymous_client: Client) -> None:
