@@ -27,12 +27,15 @@ export function SecondFactorPage({ me }: { me: Me }) {
       toastProblem(t, error);
     }
   };
-  const onAdded = () =>
-    run(async () => {
-      const made = await recoveryCodes();
-      if (made.length > 0) setCodes(made);
-      else await enter();
+  const onAdded = async () => {
+    // Codes that were not shown can be made anew in the settings: they keep nobody out.
+    const made = await recoveryCodes().catch((error: unknown) => {
+      toastProblem(t, error);
+      return [];
     });
+    if (made.length > 0) setCodes(made);
+    else await run(enter);
+  };
   const leave = () =>
     run(async () => {
       await signOut();
