@@ -57,7 +57,7 @@ class StreamStopwatch:
             ended.synchronize()
         elif not ended.query():
             return None
-        return begun.elapsed_time(ended) / 1000
+        return float(begun.elapsed_time(ended)) / 1000
 
 
 @dataclass(frozen=True, slots=True)

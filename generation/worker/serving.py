@@ -118,9 +118,14 @@ class Worker:
             )
             self._fail(claim, failure, permanent=True)
         finally:
-            self._running.pop(claim.job.pk, None)
+            self._forget(running)
             if not charged:
                 self._charge(running)
+
+    def _forget(self, running: Running) -> None:
+        """Unless the job came back meanwhile, in a later attempt: then the entry is that one's."""
+        if self._running.get(running.claim.job.pk) is running:
+            del self._running[running.claim.job.pk]
 
     def _fail(self, claim: Claim, error: PortalError, *, permanent: bool) -> None:
         if self._stopping.is_set() and not permanent:

@@ -1,7 +1,6 @@
 """The GPUs of this machine and the workers that share them, found without PyTorch."""
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -54,6 +53,5 @@ def seats(gpus: tuple[str, ...], workers: int | None, environ: Mapping[str, str]
 
 def _cores() -> int:
     """Those that this process may use, where the system knows."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

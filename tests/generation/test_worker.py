@@ -20,6 +20,7 @@ from generation.engine.step_engine import StepEngine
 from generation.models import GpuUse, Job, JobState
 from generation.models import Worker as WorkerRow
 from generation.worker import Worker
+from generation.worker.running import Running
 from models_hub.models import ModelFile
 from sdweb.accounts.models import User
 from tests.engine.tiny import tiny_folder
@@ -251,6 +252,24 @@ class TestFailures:
         gone.delete()
         worker.wake()
         until(lambda: (state(bad), state(good)) == (JobState.FAILED, JobState.DONE))
+
+
+def test_a_job_that_comes_back_at_once_is_looked_after_in_its_later_attempt(
+    worker: Worker, alice: User, submit: Submit
+) -> None:
+    submit(alice, **SMALL)
+    first = services.job_claim(worker="w1")
+    assert first is not None
+    early = Running(claim=first)
+    services.job_give_back(first)
+    second = services.job_claim(worker="w1")
+    assert second is not None
+    late = Running(claim=second)
+    worker._running[first.job.pk] = late
+    worker._forget(early)
+    assert worker._running == {first.job.pk: late}
+    worker._forget(late)
+    assert not worker._running
 
 
 class TestItsRow:
