@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -138,10 +138,10 @@ def _stage(name: str, after: str | None, forecast: Forecast, room: int) -> list[
     return [(f"{name}.{job.pk}", job) for job in _by_id(rows, after, room)]
 
 
-def _by_id(rows: QuerySet[Job], after: str | None, room: int) -> Sequence[Job]:
+def _by_id(rows: QuerySet[Job], after: str | None, room: int) -> list[Job]:
     if after:
         rows = rows.filter(pk__gt=uuid.UUID(after))
-    return rows.select_related("owner").order_by("pk")[:room]
+    return list(rows.select_related("owner").order_by("pk")[:room])
 
 
 def _waiting(after: int, forecast: Forecast, room: int) -> list[tuple[str, Job]]:
@@ -160,7 +160,7 @@ def _entry(job: Job, forecast: Forecast) -> Entry:
         owner_id=job.owner_id,
         job=QueueJobOut(
             id=job.pk,
-            state=job.state,
+            state=job.state,  # type: ignore[arg-type] # unfinished ones have just these
             position=place.position if place else None,
             eta_seconds=forecast.remaining.get(job.pk) if running else (place.eta_seconds if place else None),
             urgent=job.urgent_at is not None,

@@ -42,9 +42,10 @@ def test_two_holds_are_one(alice: User, submit: Submit) -> None:
 def test_moves_at_the_same_moment_lose_no_turn(alice: User, submit: Submit) -> None:
     jobs = [submit(alice) for _ in range(6)]
     turns = sorted(job.turn for job in jobs)
+    ways = [Destination(to="last"), Destination(to="first"), Destination(to="up"), Destination(to="down")]
     moves = [
-        partial(services.job_move, user=alice, job_id=job.pk, where=Destination(to=to))
-        for job, to in zip(jobs, ("last", "first", "up", "down", "first", "up"), strict=True)
+        partial(services.job_move, user=alice, job_id=job.pk, where=where)
+        for job, where in zip(jobs, [*ways, *ways[1:3]], strict=True)
     ]
     results = at_once(*moves)
     assert [result for result in results if isinstance(result, Exception)] == []

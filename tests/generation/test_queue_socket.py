@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
 
 from generation import consumers, services
@@ -201,7 +200,7 @@ class TestStaying:
     ) -> None:
         socket = await connect(ann)
         await socket.hear()
-        session: SessionBase = await sync_to_async(lambda: Session.objects.get().get_decoded())()
+        session = await sync_to_async(lambda: Session.objects.get().get_decoded())()
         await Session.objects.all().aupdate(session_data=await sync_to_async(emptied)(session))
         assert await self.closed(socket)
 

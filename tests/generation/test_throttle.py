@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from generation import throttle
 from generation.throttle import Throttle
 
 
@@ -37,9 +36,9 @@ def clock(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Timers:
     """One second between two runs."""
     settings.QUEUE_NEWS_SECONDS = 1.0
     timers = Timers()
-    monkeypatch.setattr(throttle.time, "monotonic", timers.monotonic)
-    monkeypatch.setattr(throttle.threading, "Timer", timers.timer)
-    monkeypatch.setattr(throttle.connections, "close_all", lambda: None)  # the test's own
+    monkeypatch.setattr("generation.throttle.time.monotonic", timers.monotonic)
+    monkeypatch.setattr("generation.throttle.threading.Timer", timers.timer)
+    monkeypatch.setattr("generation.throttle.connections.close_all", lambda: None)  # the test's own
     return timers
 
 

@@ -14,7 +14,9 @@ export function useProviderError(process: Process): string {
     const { pathname, hash } = window.location;
     window.history.replaceState(window.history.state, '', `${pathname}${hash}`);
   }, [code]);
-  return code && t([`auth.providerErrors.${code}`, 'auth.providerErrors.unknown'], { code });
+  // What follows an underscore in a key would be taken for a plural form.
+  const key = code.replaceAll('_', '-');
+  return code && t([`auth.providerErrors.${key}`, 'auth.providerErrors.unknown'], { code });
 }
 
 /** The error of this process in the part of an address that begins with `?`, or ''. */
