@@ -33,6 +33,7 @@ WRITING: Final[dict[str, Scope | None]] = {
 """The scope that changing something below an address needs, None where no token may; the longest counts."""
 READING: Final[dict[str, Scope | None]] = {
     "/me/tokens": None,
+    "/me/totp-picture": None,
     "/audit": Scope.MANAGE,
     "/workers": Scope.MANAGE,
 }
