@@ -244,7 +244,7 @@ class TestManaging:
             services.queue_job_change(user=bob, job_id=job.pk, transition=transition)
         manager = give(bob, "manage_queue")
         assert services.queue_job_change(user=manager, job_id=job.pk, transition=transition).state == after
-        entry = AuditEntry.objects.get()
+        (entry,) = AuditEntry.objects.filter(actor=bob)
         assert (entry.action, entry.actor, entry.target, entry.target_name) == (
             f"job.{transition.done}",
             bob,
@@ -253,7 +253,7 @@ class TestManaging:
         )
         with pytest.raises(PortalError, match="already"):
             services.queue_job_change(user=manager, job_id=job.pk, transition=transition)
-        assert AuditEntry.objects.count() == 1
+        assert AuditEntry.objects.filter(actor=bob).count() == 1
 
     def test_what_was_put_back_waits_behind_what_came_later(self, alice: User, submit: Submit) -> None:
         failed, later = submit(alice), submit(alice)
@@ -268,7 +268,7 @@ class TestManaging:
         manager = give(bob, "manage_queue")
         services.queue_job_move(user=manager, job_id=jobs[1].pk, where=Destination(to="first"))
         assert order(alice) == [jobs[1].pk, jobs[0].pk]
-        assert AuditEntry.objects.get().action == "job.moved"
+        assert AuditEntry.objects.get(actor=bob).action == "job.moved"
 
     def test_a_job_that_is_not_there(self, admin: User) -> None:
         with refusal("not_found", 404):
@@ -288,7 +288,7 @@ class TestManaging:
         services.queue_resume(user=admin)
         services.queue_resume(user=admin)
         assert (overview.queue_summary().paused, overview.queue_summary().since) == (False, None)
-        entries = AuditEntry.objects.order_by("id").values_list("action", "details")
+        entries = AuditEntry.objects.filter(actor=admin).order_by("id").values_list("action", "details")
         assert list(entries) == [
             ("queue.paused", {"reason": "New disks"}),
             ("queue.paused", {"reason": "Still"}),

@@ -157,7 +157,7 @@ class TestRecords:
             audit.record("a.new", actor=None)
             traveller.shift(timedelta(days=66))
             assert applied("audit entries", timezone.now()) == 1
-            assert AuditEntry.objects.get().action == "a.new"
+            assert AuditEntry.objects.get(action__startswith="a.").action == "a.new"
             site(audit_days=0)
             assert applied("audit entries", timezone.now() + timedelta(days=10_000)) == 0
 
