@@ -21,6 +21,7 @@ export default defineConfig(({ mode }) => {
       environment: 'node',
       setupFiles: ['./src/test/setup.ts'],
       css: false,
+      testTimeout: 60_000,
     },
   };
 });

@@ -1,5 +1,6 @@
 """What a request would cost, and whether it would be let in: asked while somebody fills in the form."""
 
+from django.conf import settings
 from django.utils import timezone
 
 from generation.forecasting import start_estimate
@@ -11,6 +12,7 @@ from generation.schemas.limits import LimitCountOut, MyLimitsOut, QuoteOut, Refu
 from generation.uploads import pictures_measure
 from sdweb.accounts.models import User
 from sdweb.accounts.policies import limits_of
+from sdweb.accounts.selectors import site_settings
 
 MIB = 2**20
 
@@ -28,6 +30,8 @@ def my_limits(user: User) -> MyLimitsOut:
         gpu_seconds_per_day=_gpu_count(limits.gpu_seconds_per_day, usage),
         pictures=LimitCountOut(limit=limits.pictures, used=usage.pictures, ahead=usage.pictures_ahead),
         stored_mb=LimitCountOut(limit=limits.stored_mb, used=round(usage.stored_bytes / MIB, 1)),
+        picture_days=site_settings().picture_days or None,
+        trash_days=settings.TRASH_DAYS,
     )
 
 

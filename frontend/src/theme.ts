@@ -7,6 +7,7 @@ import {
   Drawer,
   Menu,
   Modal,
+  NativeSelect,
   Notification,
   NumberInput,
   PasswordInput,
@@ -88,6 +89,7 @@ export const theme = createTheme({
       defaultProps: { centered: true, radius: 'lg', overlayProps: { backgroundOpacity: 0.6 } },
       classNames: { content: classes.overlayPanel, header: classes.overlayPanel, title: classes.modalTitle },
     }),
+    NativeSelect: NativeSelect.extend({ classNames: inputClasses }),
     Notification: Notification.extend({ classNames: { root: classes.notification, description: classes.noteText } }),
     NumberInput: NumberInput.extend({ classNames: inputClasses }),
     PasswordInput: PasswordInput.extend({

@@ -39,6 +39,10 @@ class MyLimitsOut(Schema):
     """The trash included."""
     stored_mb: LimitCountOut
     """MiB of those pictures."""
+    picture_days: int | None
+    """Days after which my pictures go to the trash, favourites left out; null: never."""
+    trash_days: int
+    """Days that they can still be taken out of it; 0: they are gone at the next cleaning up."""
 
 
 class RefusalOut(ErrorOut):

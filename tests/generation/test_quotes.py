@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from gallery.models import Image
 from generation import actions, services
@@ -14,7 +15,7 @@ from generation.models import Job, Pace, Upload
 from generation.schemas import generate_in
 from generation.services import Claim
 from models_hub.models import ModelFile
-from sdweb.accounts.models import User
+from sdweb.accounts.models import SiteSettings, User
 from sdweb.errors import PortalError
 from tests.generation.conftest import Submit
 from tests.generation.drawing import base64_of, picture
@@ -58,6 +59,13 @@ class TestLimits:
         assert told["stored_mb"] == {"limit": None, "used": 2.0, "ahead": 0, "resets_at": None}
         assert (told["gpu_seconds_per_day"]["limit"], told["gpu_seconds_per_day"]["used"]) == (60, 12.5)
         assert told["gpu_seconds_per_day"]["resets_at"].endswith("T00:00:00Z")
+
+    def test_says_how_long_pictures_are_kept(self, alice_client: Client, settings: Settings) -> None:
+        assert alice_client.get("/api/v1/me/limits").json()["picture_days"] is None
+        settings.TRASH_DAYS = 14
+        SiteSettings.objects.update_or_create(pk=1, defaults={"picture_days": 90})
+        told = alice_client.get("/api/v1/me/limits").json()
+        assert (told["picture_days"], told["trash_days"]) == (90, 14)
 
     def test_a_stranger_sees_their_own(self, alice: User, bob_client: Client, submit: Submit) -> None:
         limit(alice, jobs_waiting=3)

@@ -2405,10 +2405,14 @@ export interface components {
             largest_side: number | null;
             /** May Generate */
             may_generate: boolean;
+            /** Picture Days */
+            picture_days: number | null;
             pictures: components["schemas"]["LimitCountOut"];
             /** Steps */
             steps: number | null;
             stored_mb: components["schemas"]["LimitCountOut"];
+            /** Trash Days */
+            trash_days: number;
             /** Weight */
             weight: number;
         };

@@ -39,7 +39,7 @@ it.each([[[]], [[0]], [[255, 254, 253]], [[62 << 2, 63, 251, 255]], [Array.from(
 );
 
 it('gives the browser buffers and the server text', async () => {
-  const get = vi.fn((_options?: CredentialRequestOptions) =>
+  const get = vi.fn<(options?: CredentialRequestOptions) => Promise<Credential>>(() =>
     Promise.resolve({
       id: 'BAU',
       rawId: bytes(4, 5),

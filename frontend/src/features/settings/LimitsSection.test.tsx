@@ -23,6 +23,8 @@ const limits: MyLimits = {
   gpu_seconds_per_day: { limit: 600, used: 150, ahead: 30, resets_at: '2026-03-02T00:00:00Z' },
   pictures: { ...free, used: 42 },
   stored_mb: free,
+  picture_days: null,
+  trash_days: 30,
 };
 
 afterEach(cleanup);
@@ -49,6 +51,16 @@ it('shows what is used of what, and when it begins anew', async () => {
   screen.getByText('1024 px');
   const [gpu] = screen.getAllByRole('progressbar', { name: 'GPU seconds today' });
   expect(gpu?.getAttribute('aria-valuenow')).toBe('25');
+});
+
+it('says how long pictures are kept', async () => {
+  vi.spyOn(api, 'myLimits').mockResolvedValue(limits);
+  show();
+  await screen.findByText(/stay in your gallery until you delete them\. .* for 30 days/);
+  cleanup();
+  vi.spyOn(api, 'myLimits').mockResolvedValue({ ...limits, picture_days: 1, trash_days: 0 });
+  show();
+  await screen.findByText(/after 1 day, favourites excepted\. .* soon gone for good/);
 });
 
 it('says when somebody may not generate at all', async () => {

@@ -66,6 +66,14 @@ function LimitBlocks({ limits }: { limits: MyLimits }) {
           <dd>{t('limits.times', { weight: number.format(limits.weight) })}</dd>
         </dl>
       </Block>
+      <Block title={t('limits.kept')}>
+        <p className={classes.kept}>
+          {limits.picture_days === null
+            ? t('limits.keptForever')
+            : t('limits.keptDays', { count: limits.picture_days })}{' '}
+          {t('limits.trashDays', { count: limits.trash_days })}
+        </p>
+      </Block>
     </>
   );
 }

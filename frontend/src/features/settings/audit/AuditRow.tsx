@@ -19,7 +19,7 @@ export function AuditRow({ entry }: { entry: AuditEntry }) {
             {t(`settings.audit.actions.${entry.action.replace('.', '_')}`, { defaultValue: entry.action })}
           </span>
           <span className={classes.actor}>{entry.actor || t(`settings.audit.via.${entry.via}`)}</span>
-          <span className={classes.target}>{entry.target_name || entry.target}</span>
+          <span className={classes.target}>{entry.target_name}</span>
           <time className={classes.time} dateTime={entry.at} title={new Date(at).toLocaleString(i18n.language)}>
             {formatRelative(i18n.language, at, now)}
           </time>
