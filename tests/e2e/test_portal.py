@@ -137,7 +137,7 @@ def test_registration_is_closed_and_opened_by_an_administrator(
 
 def _set_registration(admin: Visitor, *, opened: bool) -> None:
     admin.page.goto("/admin/accounts/sitesettings/")
-    box = admin.page.get_by_label(re.compile("registration", re.IGNORECASE))
+    box = admin.page.get_by_label("Registration open")
     box.set_checked(opened)
     admin.page.get_by_role("button", name="Save", exact=True).click()
     expect(admin.page.get_by_text(re.compile("was changed successfully"))).to_be_visible(timeout=30_000)
