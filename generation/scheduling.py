@@ -226,9 +226,9 @@ def _is_first(supply: Supply, job: Waiting) -> bool:
 
 
 def _affinity(job: Waiting, supply: Supply) -> int:
-    if job.batch_key and job.batch_key in supply.running:
-        return 2
-    return 0 if _needs_load(job, supply) else 1
+    if _needs_load(job, supply):
+        return 0
+    return 2 if job.batch_key and job.batch_key in supply.running else 1
 
 
 def _needs_load(job: Waiting, supply: Supply) -> bool:

@@ -136,7 +136,7 @@ class TestActing:
         await socket.ask(action=action)
         answer = await socket.hear()
         if actions.ACTION_SCOPES[action] == Scope.READ:
-            assert answer["type"] in {"models", "gallery", "queue", "queue_jobs"}
+            assert answer["type"] in {"models", "gallery", "queue", "queue_jobs", "limits"}
         else:
             assert (answer["code"], answer["action"]) == ("scope_missing", action)
             assert answer["fields"] == {"scope": actions.ACTION_SCOPES[action]}
