@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -126,13 +126,17 @@ def job_finish(claim: Claim, *, images: Sequence[NewImage], timings: dict[str, f
     """Store the pictures, then their rows and ``DONE`` together.
 
     Returns False, and leaves no file behind, when the job was cancelled or given to another worker meanwhile.
-    Raises ``PortalError("storage_failed")``; then nothing is stored.
+    Raises ``PortalError("storage_failed")``, then nothing is stored, and Django's errors of a database that
+    is away, then files may be left, which are swept later.
     """
     began = timezone.now()
     stored = image_files_write(images=images)
     try:
         seconds = {**timings, "stored": round((timezone.now() - began).total_seconds(), 3)}
         done = _finish(claim, stored, seconds)
+    except (OperationalError, InterfaceError):
+        # Nobody knows whether it was committed: if it was, the rows need the files; if not, they are swept.
+        raise
     except BaseException:
         image_files_discard(stored)
         raise

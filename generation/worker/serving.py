@@ -11,7 +11,7 @@ from concurrent.futures import Future, wait
 from typing import Final
 
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
 from generation import events, presence, publisher, selectors, services, tracing
 from generation.batching import batch_key
@@ -108,6 +108,9 @@ class Worker:
             self._fail(claim, portal_error(error, status=500), permanent=error.permanent)
         except PortalError as error:
             self._fail(claim, error, permanent=error.status < 500)
+        except (OperationalError, InterfaceError):
+            logger.warning("The database went away under job %s.", claim.job.pk, exc_info=True)
+            self._give_back_when_possible(running)
         except Exception:
             logger.exception("Job %s failed.", claim.job.pk)
             failure = PortalError(
@@ -121,6 +124,15 @@ class Worker:
             self._forget(running)
             if not charged:
                 self._charge(running)
+
+    def _give_back_when_possible(self, running: Running) -> None:
+        """It is tried anew: as soon as the database is back, or else when its lease has run out."""
+        deadline = time.monotonic() + settings.LEASE_SECONDS
+        while not self._stopping.is_set() and time.monotonic() < deadline:
+            connections.close_all()
+            if self._give_back(running):
+                return
+            self._stopping.wait(1.0)
 
     def _forget(self, running: Running) -> None:
         """Unless the job came back meanwhile, in a later attempt: then the entry is that one's."""
@@ -296,9 +308,12 @@ class Worker:
         except Exception:  # then it is missed after a while
             logger.warning("The worker could not say goodbye.", exc_info=True)
 
-    def _give_back(self, running: Running) -> None:
+    def _give_back(self, running: Running) -> bool:
+        """Whether the database took it: otherwise its lease runs out, which costs it an attempt."""
         running.stop.set()
         try:
             services.job_give_back(running.claim)
-        except Exception:  # then its lease runs out, which costs it an attempt
+        except Exception:
             logger.warning("Job %s could not be given back.", running.claim.job.pk, exc_info=True)
+            return False
+        return True
