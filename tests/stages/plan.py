@@ -7,7 +7,7 @@ from sdweb.launcher.node import npm_command
 from sdweb.launcher.paths import FRONTEND, ROOT, venv_bin
 from tests.stages.packages import CHROMIUM, EMOJI, POSTGRES, REDIS, Need
 
-DATABASE_TESTS = ("accounts", "gallery", "generation", "models_hub")
+DATABASE_TESTS = ("access", "accounts", "gallery", "generation", "models_hub")
 REAL_PROCESSES = ("integration", "faults", "e2e")
 BOTH_DATABASES = ("integration", "faults")
 

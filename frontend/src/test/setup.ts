@@ -23,3 +23,6 @@ if (typeof window !== 'undefined') {
     disconnect(): void {}
   };
 }
+
+// A module, which may wait at its top level.
+export {};
