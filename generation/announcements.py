@@ -81,11 +81,12 @@ def queue_changed() -> None:
 
 
 def _tell_places() -> None:
-    places = queue_forecast().places
+    forecast = queue_forecast()
+    places = forecast.places
     first = sorted(places, key=lambda job_id: places[job_id].position)[:QUEUE_NEWS]
     waiting = list(Job.objects.filter(pk__in=first, state=JobState.QUEUED))
     owners = {job.pk: job.owner_id for job in waiting}
-    for out in jobs_out(waiting):
+    for out in jobs_out(waiting, forecast=forecast):
         events.send_to_user(owners[out.id], events.job_message(out), key=f"place.{out.id}")
 
 

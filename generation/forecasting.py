@@ -91,10 +91,13 @@ def start_estimate(
     return _look(learned, [*_waiting(learned), job]).places.get(job.job_id)
 
 
-def queue_forecast() -> Forecast:
-    """Positions and times of all: about ten queries, whatever the number of jobs."""
+def queue_forecast(*, places: bool = True) -> Forecast:
+    """Positions and times of all: about ten queries, whatever the number of jobs.
+
+    Without ``places`` only the times of running jobs, which leaves those who wait alone.
+    """
     learned = fair_queue.paces()
-    return _look(learned, _waiting(learned))
+    return _look(learned, _waiting(learned) if places else [])
 
 
 def _waiting(learned: Paces) -> list[Waiting]:

@@ -11,16 +11,21 @@ from generation.schemas import ErrorOut, JobOut, Params, ProgressOut
 from generation.schemas.queue import ManagedOut
 
 
-def jobs_out(jobs: Iterable[Job]) -> list[JobOut]:
-    """A page of jobs with their pictures and places, in a fixed number of queries."""
+def jobs_out(jobs: Iterable[Job], *, forecast: Forecast | None = None) -> list[JobOut]:
+    """A page of jobs with their pictures and places, in a fixed number of queries; ``forecast`` where the
+    caller has one.
+    """
     rows = list(jobs)
     pictures = images_of_jobs(job.pk for job in rows if job.state == JobState.DONE)
-    forecast = (
-        queue_forecast()
-        if any(job.state in (JobState.QUEUED, JobState.RUNNING) for job in rows)
-        else Forecast()
-    )
+    forecast = forecast or _forecast_for({job.state for job in rows})
     return [job_out(job, forecast=forecast, images=pictures.get(job.pk, ())) for job in rows]
+
+
+def _forecast_for(states: set[str]) -> Forecast:
+    """As much as jobs in these states need."""
+    if not states & {JobState.QUEUED, JobState.RUNNING}:
+        return Forecast()
+    return queue_forecast(places=JobState.QUEUED in states)
 
 
 def job_out(job: Job, *, forecast: Forecast, images: Sequence[Image] = ()) -> JobOut:
