@@ -16,7 +16,13 @@ const REFRESH_MS = 15_000;
 /** What I may use, and what I have used of it. */
 export default function LimitsSection() {
   const { t } = useTranslation();
-  const query = useQuery({ queryKey: queryKeys.myLimits, queryFn: api.myLimits, refetchInterval: REFRESH_MS });
+  // The form keeps what it knows of the limits; here the usage of this moment is wanted.
+  const query = useQuery({
+    queryKey: queryKeys.myLimits,
+    queryFn: api.myLimits,
+    refetchInterval: REFRESH_MS,
+    staleTime: 0,
+  });
   if (query.isPending) {
     return (
       <Center py={48}>
