@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from sdweb.accounts.models import User
@@ -12,6 +13,12 @@ from tests.factories import UserFactory
 # The settings module of the tests is for this process alone: what tests start shall run as an installation
 # does.
 os.environ["DJANGO_SETTINGS_MODULE"] = "sdweb.settings"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """Each test starts with an empty cache, as it does with an empty database."""
+    cache.clear()
 
 
 @pytest.fixture

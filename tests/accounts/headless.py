@@ -50,7 +50,7 @@ def codes(answer: Any) -> list[str]:
 
 
 def forget_attempts() -> None:
-    """No earlier test's attempts count."""
+    """No earlier attempts count."""
     cache.clear()
 
 

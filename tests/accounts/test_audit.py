@@ -10,7 +10,6 @@ import pytest
 import time_machine
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Group, Permission
-from django.core.cache import cache
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
@@ -25,11 +24,6 @@ pytestmark = pytest.mark.django_db
 
 AUTH = "/_allauth/browser/v1"
 URL = "/api/v1/audit"
-
-
-@pytest.fixture(autouse=True)
-def _no_earlier_attempts() -> None:
-    cache.clear()
 
 
 def post(client: Client, path: str, method: str = "POST", **data: Any) -> Any:

@@ -14,7 +14,7 @@ from django.test import Client
 
 from sdweb.accounts.mail_texts import LETTERS, NOTICES, mail_text
 from sdweb.accounts.models import SiteSettings, User
-from tests.accounts.headless import ask, codes, forget_attempts, post, prove, sign_in, who
+from tests.accounts.headless import ask, codes, post, prove, sign_in, who
 from tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -268,7 +268,6 @@ def test_two_forms_with_one_name_make_one_account(
     answer = post(anonymous_client, "/auth/signup", username="carol", password=PASSWORD)
     assert (answer.status_code, codes(answer)) == (400, ["username_taken"])
     assert User.objects.count() == 1
-    forget_attempts()
 
 
 def test_the_address_that_an_administrator_writes_is_confirmed(alice: User, admin_client: Client) -> None:

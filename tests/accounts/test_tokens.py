@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -201,7 +200,6 @@ class TestUsing:
         assert answer.status_code == (401 if header == "bearer" else 200)
 
     def test_changes_no_password(self, alice: User) -> None:
-        cache.clear()
         client = with_token(made(alice))
         client.force_login(alice)  # whoever has a cookie too is still only the token
         body = {"current_password": PASSWORD, "new_password": "another long enough password"}

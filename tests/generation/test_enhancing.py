@@ -145,7 +145,6 @@ def test_a_model_that_is_not_there_is_named(alice_client: Client, magic: ModelFi
 
 
 def test_nobody_waits_for_workers_that_are_away(alice_client: Client, magic: ModelFile) -> None:
-    cache.clear()
     assert post(alice_client, {"prompt": "a cat"}).json()["source"] == "embedded"
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
@@ -93,7 +92,6 @@ def test_too_many_attempts_to_sign_in_are_told_in_our_words(
 ) -> None:
     settings.RATE_LIMIT = OFF
     settings.ACCOUNT_RATE_LIMITS = {"login": "1/m/ip"}
-    cache.clear()
     form = {"username": "alice", "password": "wrong"}
     address = "/_allauth/browser/v1/auth/login"
     answers = [anonymous_client.post(address, form, content_type="application/json") for _ in range(2)]
