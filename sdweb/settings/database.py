@@ -8,6 +8,8 @@ from sdweb.settings.env import ConfigurationError
 
 SQLITE_BUSY_SECONDS = 20
 """How long a writer waits for another one before it gives up."""
+KEPT: dict[str, Any] = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+"""A connection serves the next request of its thread too, if it still answers."""
 
 
 def database_config(url: str | None, *, data_dir: Path) -> dict[str, Any]:
@@ -31,6 +33,7 @@ def database_config(url: str | None, *, data_dir: Path) -> dict[str, Any]:
             "HOST": parts.hostname or "",
             "PORT": str(parts.port or ""),
             "OPTIONS": dict(parse_qsl(parts.query)),
+            **KEPT,
         }
     raise ConfigurationError(
         f"SDWEB_DATABASE_URL must begin with postgres:// or sqlite://, not {parts.scheme}://."
@@ -42,6 +45,7 @@ def _sqlite(path: Path) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
+        **KEPT,
         "OPTIONS": {
             # A transaction that will write takes the lock when it begins: upgraded later, it would fail at
             # once with "database is locked" instead of waiting for its turn.
