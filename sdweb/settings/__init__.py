@@ -341,6 +341,8 @@ UNFOLD = {
 }
 
 if PROFILE == "test":
+    # A test's threads leave no connection behind: PostgreSQL would not drop the test's database.
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
     # Unit tests run without Redis; the tests that need a real one start it and use the embedded profile.
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     CACHES = {
