@@ -66,7 +66,6 @@ def child_environment(options: Options, redis_url: str) -> dict[str, str]:
     """The whole environment of the portal's processes."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     env |= {
-        "DJANGO_SETTINGS_MODULE": "sdweb.settings",
         "PYTHONUNBUFFERED": "1",
         # Celery says it in eight lines at every start; whoever runs the portal as root in a container knows.
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
@@ -78,6 +77,7 @@ def child_environment(options: Options, redis_url: str) -> dict[str, str]:
         "SDWEB_WORKER_SLOTS": str(options.slots),
         "SDWEB_REDIS_URL": redis_url,
     }
+    env.setdefault("DJANGO_SETTINGS_MODULE", "sdweb.settings")
     env.setdefault("SDWEB_PROFILE", "embedded")
     env.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
     return env

@@ -185,6 +185,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # one log format for all processes
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "sdweb.beat:SteadyScheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "requeue-lost-jobs": {"task": "generation.tasks.requeue_lost_jobs", "schedule": RECOVERY_SECONDS},

@@ -45,7 +45,7 @@ STAGES = (
     Stage("unit", "everything that needs no server, on SQLite", frozenset({EMOJI}), interface=True),
     Stage("postgres", "the database code again, on PostgreSQL", frozenset({POSTGRES})),
     Stage("integration", "the whole portal with real workers, on both databases", SERVERS, interface=True),
-    Stage("faults", "kill -9, a flushed and restarted Redis", SERVERS, interface=True),
+    Stage("faults", "kill -9, a flushed Redis, a full disk, a clock that is set", SERVERS, interface=True),
     Stage("e2e", "a person with a browser (Chromium)", SERVERS | {CHROMIUM}, interface=True),
 )
 
