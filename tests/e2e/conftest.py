@@ -48,28 +48,28 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def visitor(browser: Browser, portal: Portal) -> Iterator[Visitor]:
     """Somebody at a desk; nothing on the page may fail."""
-    yield from _visit(browser, portal, DESKTOP)
+    yield from visit(browser, portal, DESKTOP)
 
 
 @pytest.fixture
 def local_visitor(browser: Browser, portal: Portal) -> Iterator[Visitor]:
     """Somebody at a desk who calls the portal by name: passkeys belong to names, and not to numbers."""
-    yield from _visit(browser, portal, DESKTOP, url=f"http://localhost:{portal.port}")
+    yield from visit(browser, portal, DESKTOP, url=f"http://localhost:{portal.port}")
 
 
 @pytest.fixture
 def other_visitor(browser: Browser, portal: Portal) -> Iterator[Visitor]:
     """Somebody else, with a browser of their own."""
-    yield from _visit(browser, portal, DESKTOP)
+    yield from visit(browser, portal, DESKTOP)
 
 
 @pytest.fixture
 def phone(browser: Browser, portal: Portal) -> Iterator[Visitor]:
     """Somebody with a phone."""
-    yield from _visit(browser, portal, PHONE)
+    yield from visit(browser, portal, PHONE)
 
 
-def _visit(
+def visit(
     browser: Browser, portal: Portal, options: dict[str, object], *, url: str = ""
 ) -> Iterator[Visitor]:
     context = browser.new_context(base_url=url or portal.url, locale="en-GB", **options)  # type: ignore[arg-type]
