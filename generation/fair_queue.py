@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import F, Max, OuterRef, Subquery
@@ -34,6 +35,10 @@ SELECT owner_id FROM people WHERE owner_id IS NOT NULL
 
 QUEUE_ORDER: Final = (F("urgent_at").asc(nulls_last=True), F("turn").asc(), F("id").asc())
 """Of one person's jobs, and of several people's the nearest to it that a query can have."""
+
+
+HEAD_TRIES: Final = 5
+"""How often the heads of the queue are read anew when others begin some of them meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +74,25 @@ def people_waiting() -> list[int]:
 def waiting_heads() -> list[Job]:
     """Each person's next job: all that a claim has to look at, however long the queue is. One let past
     everybody is its owner's next, wherever it stands among the others.
+
+    Where another worker begins one of them while they are read, its owner's next one has to be found, or a
+    worker that has their model would believe that nobody wants it, and load another.
     """
+    for _ in range(HEAD_TRIES):
+        heads = _head_ids()
+        found = list(Job.objects.filter(pk__in=heads, state=JobState.QUEUED).select_related("model"))
+        if len(found) == len(heads):
+            break
+    return found
+
+
+def _head_ids() -> set[UUID]:
     own = Job.objects.filter(state=JobState.QUEUED, owner=OuterRef("pk")).order_by("turn", "id")
     people = User.objects.filter(pk__in=people_waiting()).annotate(head=Subquery(own.values("pk")[:1]))
     heads = {head for head in people.values_list("head", flat=True) if head}
     urgent = Job.objects.filter(state=JobState.QUEUED, urgent_at__isnull=False)
     heads.update(urgent.order_by("urgent_at").values_list("pk", flat=True)[:1])
-    return list(Job.objects.filter(pk__in=heads, state=JobState.QUEUED).select_related("model"))
+    return heads
 
 
 def queue_paused() -> bool:

@@ -1,4 +1,4 @@
-"""Loaded models of every kind, kept by bytes; one in use is never dropped."""
+"""Loaded models of every kind, kept by bytes; one in use is never dropped, nor the last checkpoint."""
 
 import logging
 import threading
@@ -101,7 +101,7 @@ class ModelCache:
         self._leases[key] += 1
         if key not in self._entries and key not in self._pending:
             self._labels[key] = ref.digest or str(ref.path)
-            if kind is CHECKPOINT:
+            if kind.name == CHECKPOINT.name:  # whichever family's
                 self._checkpoints.add(key)
             self._failures.pop(key, None)
             future = self._pending[key] = self._reader.submit(kind.load, ref.path, self._dtype)
@@ -112,7 +112,7 @@ class ModelCache:
         if not self._leases[key]:
             del self._leases[key]
             self._failures.pop(key, None)
-            self._shrink(self._entries.limit)
+            self._shrink(self._entries.limit, keep=self._last_checkpoint())
 
     def hold(self, key: str) -> bool:
         """Hold until ``release`` what was kept under ``key``; False when it is not there (any more)."""
@@ -176,9 +176,16 @@ class ModelCache:
         self._leases.clear()
         self._shrink(0)
 
-    def _shrink(self, limit: int) -> None:
+    def _last_checkpoint(self) -> frozenset[str]:
+        """The checkpoint used last, unless another is in use: larger than the cache or not, it was there
+        just now, the next job probably wants it, and whatever needs its room can still have it.
+        """
+        loaded = [key for key in self._entries if key in self._checkpoints]
+        return frozenset() if any(key in self._leases for key in loaded) else frozenset(loaded[-1:])
+
+    def _shrink(self, limit: int, *, keep: frozenset[str] = frozenset()) -> None:
         with self._lock:
-            dropped = self._entries.shrink(limit, keep=frozenset(self._leases))
+            dropped = self._entries.shrink(limit, keep=keep | frozenset(self._leases))
         for key in dropped:
             logger.info("Model %s dropped to make room.", self._labels.pop(key))
 

@@ -44,6 +44,8 @@ class Worker:
         self._engine = engine
         self._slots = slots
         self._permits = threading.BoundedSemaphore(slots)
+        self._claiming = threading.Lock()
+        """One slot after another asks for a job, so that it knows what the one before is about to load."""
         self._running: dict[uuid.UUID, Running] = {}
         self._reporter = Reporter(engine, place=self.place, process=self.name, slots=slots)
         self._accepts = True
@@ -86,13 +88,14 @@ class Worker:
         return served
 
     def _claim(self) -> Claim | None:
-        self._accepts = services.worker_accepts(self.place)
-        if not self._accepts:
-            return None
-        batch_keys = {batch_key(running.claim.job) for running in list(self._running.values())}
-        return services.job_claim(
-            worker=self.name, place=self.place, resident=self._engine.resident(), running=batch_keys
-        )
+        with self._claiming:
+            self._accepts = services.worker_accepts(self.place)
+            if not self._accepts:
+                return None
+            batch_keys = {batch_key(running.claim.job) for running in list(self._running.values())}
+            return services.job_claim(
+                worker=self.name, place=self.place, resident=self._engine.resident(), running=batch_keys
+            )
 
     def _serve(self, claim: Claim) -> None:
         running = Running(claim=claim, beat_at=time.monotonic())

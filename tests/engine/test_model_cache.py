@@ -1,7 +1,7 @@
 """Models are kept by bytes, the least recently used go first, and one in use never goes."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from generation.engine.checkpoints import load
 from generation.engine.errors import EngineError
 from generation.engine.lru import ByteLru
 from generation.engine.model_cache import CHECKPOINT, ModelCache, ModelKind, cache_key
-from generation.engine.spec import ModelRef
+from generation.engine.spec import ModelRef, Refiner
 from generation.engine.step_engine import StepEngine
 from tests.engine.conftest import TIMEOUT, MakeEngine, MakeRequest
 from tests.engine.tiny import tiny_folder
+from tests.engine.tiny_flow import tiny_flux_folder
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +79,57 @@ def test_a_leased_model_stays_whatever_the_limit(watched: Watched, models: list[
     assert names(watched.cache) == ["a", "c"]
 
 
-def test_a_model_larger_than_the_cache_serves_its_request_and_goes(models: list[Path]) -> None:
+def test_a_checkpoint_larger_than_the_cache_is_loaded_once_for_many_jobs(models: list[Path]) -> None:
     watched = Watched(1)
+    for _ in range(3):
+        key = watched.take(models[0])
+        assert watched.cache.get(key) is not None
+        watched.cache.release(key)
+    assert names(watched.cache) == ["a"]
+    assert watched.cache.loads == 1
+
+
+def test_a_checkpoint_larger_than_the_cache_makes_room_for_the_next(models: list[Path]) -> None:
+    watched = Watched(1)
+    first, second = (watched.take(path) for path in models[:2])
+    watched.cache.release(first)
+    assert names(watched.cache) == ["b"]
+    watched.cache.release(second)
+    watched.cache.release(watched.take(models[2]))
+    assert names(watched.cache) == ["c"]
+    watched.cache.evict_idle()
+    assert names(watched.cache) == []
+
+
+def test_other_models_larger_than_the_cache_serve_their_request_and_go(models: list[Path]) -> None:
+    watched = Watched(1, ModelKind("other", load))
     key = watched.take(models[0])
     assert watched.cache.get(key) is not None
     watched.cache.release(key)
     assert watched.cache.resident() == ()
+
+
+@pytest.mark.parametrize("folder", [tiny_folder, tiny_flux_folder])
+def test_checkpoints_of_every_family_are_reported_and_stay(
+    make_engine: MakeEngine, make_request: MakeRequest, tmp_path: Path, folder: Callable[[Path], Path]
+) -> None:
+    """Other workers leave jobs to this one because of what it reports."""
+    engine = make_engine(cache_bytes=1)
+    request = make_request(model=folder(tmp_path / "model"))
+    for _ in range(2):
+        engine.submit(request).result(TIMEOUT)
+    stats = engine.stats()
+    assert stats.checkpoints == (str(request.checkpoint.path),)
+    assert (stats.checkpoint_loads, stats.loads) == (1, 1)
+
+
+def test_after_a_refiner_the_checkpoint_that_jobs_are_chosen_by_stays(
+    make_engine: MakeEngine, make_request: MakeRequest, models: list[Path]
+) -> None:
+    engine = make_engine(cache_bytes=1)
+    refiner = Refiner(checkpoint=ModelRef(path=models[1]))
+    engine.submit(replace(make_request(model=models[0]), refiner=refiner)).result(TIMEOUT)
+    assert engine.stats().checkpoints == (str(models[0]),)
 
 
 def test_idle_models_can_be_evicted(watched: Watched, models: list[Path]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
@@ -293,6 +294,23 @@ def test_everybodys_next_job_is_found(submit: Submit, model: ModelFile) -> None:
     }
     assert {job.pk for job in fair_queue.waiting_heads()} == expected
     assert set(fair_queue.people_waiting()) == set(waiting.values_list("owner", flat=True))
+
+
+def test_a_head_that_another_worker_begins_meanwhile_is_followed_by_its_owners_next(
+    submit: Submit, alice: User
+) -> None:
+    """Or whoever has its model would believe that nobody wants it any more, and load another."""
+    first, second = submit(alice), submit(alice)
+    begun: list[uuid.UUID] = []
+
+    def begin_meanwhile(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if ModelFile._meta.db_table in sql and not begun:  # the heads are known, their rows are being read
+            begun.append(first.pk)
+            assert claimed("another") == first
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(begin_meanwhile):
+        assert [job.pk for job in fair_queue.waiting_heads()] == [second.pk]
 
 
 def test_a_claim_asks_as_often_for_one_as_for_many(

@@ -19,6 +19,7 @@ from generation.engine.spec import EngineConfig
 from generation.engine.step_engine import StepEngine
 from generation.models import GpuUse, Job, JobState
 from generation.models import Worker as WorkerRow
+from generation.services import Claim
 from generation.worker import Worker
 from generation.worker.running import Running
 from models_hub.models import ModelFile
@@ -185,6 +186,29 @@ def test_without_any_doorbell_the_pulse_finds_the_job(
     job = submit(alice, **SMALL, steps=1)
     until(lambda: state(job) == JobState.DONE)
     quiet(worker)
+
+
+def test_its_slots_ask_one_after_another(
+    worker: Worker, alice: User, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that each knows what the one before is about to load."""
+    claim = services.job_claim
+    asking: list[str] = []
+    most: list[int] = []
+
+    def watched(**values: Any) -> Claim | None:
+        asking.append(values["worker"])
+        most.append(len(asking))
+        time.sleep(0.05)
+        asking.pop()
+        return claim(**values)
+
+    monkeypatch.setattr(services, "job_claim", watched)
+    jobs = [submit(alice, **SMALL, steps=1) for _ in range(4)]
+    worker.wake()
+    worker.wake()
+    until(lambda: all(state(job) == JobState.DONE for job in jobs))
+    assert set(most) == {1}
 
 
 def test_stopping_gives_the_jobs_back_for_nothing(

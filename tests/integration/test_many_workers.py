@@ -29,11 +29,11 @@ STEPS: Final = 40
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    """Three workers with room for two jobs each, and three models."""
+    """Three workers with room for two jobs each, and three models of which a worker can keep one."""
     models = tmp_path_factory.mktemp("models")
     for seed, name in enumerate(MODELS):
         tiny_folder(models / name, seed=seed)
-    limits = {"SDWEB_WORKER_SLOTS": "2"}
+    limits = {"SDWEB_WORKER_SLOTS": "2", "SDWEB_MODEL_CACHE_MB": "1"}  # a megabyte holds none: one stays
     with (
         own_database() as database,
         portal_running(
@@ -99,7 +99,7 @@ def finished_once(jobs: list[tuple[Person, str]]) -> list[dict[str, Any]]:
 
 
 def test_jobs_spread_and_models_stay(admin: Person, people: list[Person]) -> None:
-    jobs = submit(people, 8)
+    jobs = submit(people, 16)
     finished_once(jobs)
     eventually(
         lambda: sum(row["jobs_done"] for row in workers(admin).values()) == len(jobs), what="the last reports"
@@ -107,8 +107,10 @@ def test_jobs_spread_and_models_stay(admin: Person, people: list[Person]) -> Non
     found = workers(admin)
     assert all(row["jobs_done"] > 0 for row in found.values())
     assert all(row["errors"] == 0 for row in found.values())
-    # What is loaded stays; where models do not fit beside each other, see the queue's simulator.
-    assert sum(row["loads"] for row in found.values()) <= len(NAMES) * len(MODELS)
+    # Chosen without a look at what is loaded, two jobs of three would need another model. A fair choice needs
+    # some: at the start, when nobody knows yet what takes how long, and when there is nothing else to do.
+    loads = {name: row["loads"] for name, row in found.items()}
+    assert sum(loads.values()) <= 0.4 * len(jobs), loads
 
 
 def test_a_killed_worker_costs_no_job_and_stays_drained(

@@ -134,8 +134,8 @@ class Desk:
             work.close()
 
     def close(self) -> None:
-        """Let go of the models."""
-        for key in self.run.leases:
+        """Let go of the models, the checkpoint that came first last: it is what the next job may want."""
+        for key in reversed(self.run.leases):
             self.cache.release(key)
         self.run.leases.clear()
 

@@ -98,7 +98,7 @@ class EngineConfig:
     preview_side: int = 384
     """Longest side of a preview, in pixels."""
     cache_bytes: int = 8 * 2**30
-    """Models kept loaded, least recently used first out."""
+    """Models kept loaded, least recently used first out; the last checkpoint stays in any case."""
     helpers: Path | None = None
     """Folder with the files that preprocessors (``annotators/``) and face restoration (``faces/``) need."""
 
