@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from generation import events, overview, presence, publisher
-from generation.forecasting import queue_forecast
+from generation.forecasting import Forecast, queue_forecast
 from generation.models import Job, JobState
 from generation.presenters import jobs_out
 from generation.schemas import ErrorOut, JobOut
@@ -16,9 +16,9 @@ QUEUE_NEWS: Final = 50
 """Waiting jobs whose owners are told about their new place each time the queue moves."""
 
 
-def job_changed(job_id: uuid.UUID, *, origin: str = "") -> None:
-    """A job has a new state."""
-    _tell(job_id, origin=origin)
+def job_changed(job_id: uuid.UUID, *, origin: str = "", forecast: Forecast | None = None) -> None:
+    """A job has a new state; ``forecast`` where the caller has one."""
+    _tell_all([job_id], origin=origin, forecast=forecast)
 
 
 def job_done(job_id: uuid.UUID) -> None:
@@ -107,10 +107,12 @@ def _tell(job_id: uuid.UUID, *, origin: str = "") -> tuple[int, JobOut] | None:
     return None
 
 
-def _tell_all(job_ids: Sequence[uuid.UUID], *, origin: str = "") -> list[tuple[int, JobOut]]:
+def _tell_all(
+    job_ids: Sequence[uuid.UUID], *, origin: str = "", forecast: Forecast | None = None
+) -> list[tuple[int, JobOut]]:
     jobs = list(Job.objects.filter(pk__in=job_ids).order_by("pk"))
     told = []
-    for job, out in zip(jobs, jobs_out(jobs), strict=True):
+    for job, out in zip(jobs, jobs_out(jobs, forecast=forecast), strict=True):
         # Progress that still waits to be sent is older than this state.
         publisher.publish_forget(events.progress_key(job.pk))
         publisher.publish_forget(f"place.{job.pk}")

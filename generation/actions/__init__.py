@@ -100,7 +100,7 @@ def _submit(connection: Connection, request: GenerateIn, key: str) -> list[event
         user=connection.user, request=request, idempotency_key=key, origin=connection.channel
     )
     connection.submitted.add(submitted.job.pk)
-    return state_messages(submitted.job)
+    return state_messages(submitted.job, forecast=submitted.forecast)
 
 
 def _shorthand(what: Shorthand) -> Action:

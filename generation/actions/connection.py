@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from generation import announcements, events
+from generation.forecasting import Forecast
 from generation.models import Job, JobState
 from generation.overview import Viewer
 from generation.presenters import jobs_out
@@ -44,9 +45,11 @@ def parse(model: type[M], data: dict[str, Any]) -> M:
         raise invalid_input(error) from None
 
 
-def state_messages(job: Job) -> list[events.WireMessage]:
-    """Everything a client needs to know of a job now: its state, and how it ended if it did."""
-    (out,) = jobs_out([job])
+def state_messages(job: Job, *, forecast: Forecast | None = None) -> list[events.WireMessage]:
+    """Everything a client needs to know of a job now: its state, and how it ended if it did; ``forecast``
+    where the caller has one.
+    """
+    (out,) = jobs_out([job], forecast=forecast)
     answers: list[events.WireMessage] = [events.job_message(out)]
     if job.state == JobState.DONE:
         answers.append(events.complete_message(out))

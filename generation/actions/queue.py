@@ -73,7 +73,7 @@ def retry_job(connection: Connection, data: dict[str, Any]) -> list[events.WireM
         return _of_others(services.queue_job_change(user=user, job_id=job_id, transition=services.REQUEUE))
     submitted = services.job_retry(user=user, job_id=job_id, origin=connection.channel)
     connection.submitted.add(submitted.job.pk)
-    return state_messages(submitted.job)
+    return state_messages(submitted.job, forecast=submitted.forecast)
 
 
 def cancel_all(connection: Connection, _data: dict[str, Any]) -> list[events.WireMessage]:

@@ -8,6 +8,7 @@ from ninja import Header, Query, Router, Schema, Status
 from pydantic import BaseModel, Field
 
 from generation import selectors, services
+from generation.forecasting import Forecast
 from generation.models import Job
 from generation.presenters import jobs_out
 from generation.schemas import GenerateIn, JobOut, JobPage
@@ -192,8 +193,8 @@ def destination(place: MoveIn) -> services.Destination:
     return services.Destination(to=place.to, before=place.before)
 
 
-def _shown(job: Job) -> JobOut:
-    (out,) = jobs_out([job])
+def _shown(job: Job, *, forecast: Forecast | None = None) -> JobOut:
+    (out,) = jobs_out([job], forecast=forecast)
     return out
 
 
@@ -204,7 +205,8 @@ def _submit(request: HttpRequest, what: Shorthand, asked: BaseModel, key: str) -
 
 
 def _submitted(submitted: services.Submitted) -> Status[JobOut]:
-    return Status(202 if submitted.created else 200, _shown(submitted.job))
+    out = _shown(submitted.job, forecast=submitted.forecast)
+    return Status(202 if submitted.created else 200, out)
 
 
 def _user(request: HttpRequest) -> User:

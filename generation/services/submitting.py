@@ -7,6 +7,7 @@ from django.db import transaction
 
 from generation import announcements
 from generation.doorbell import after_commit, ring
+from generation.forecasting import Forecast, queue_forecast
 from generation.limits import demand_of, require_allowed
 from generation.models import Job
 from generation.orders import Order, order_prepare
@@ -25,6 +26,8 @@ class Submitted:
 
     job: Job
     created: bool
+    forecast: Forecast | None = None
+    """The queue with a new job in it, as the owner's sockets were told; it need not be worked out again."""
 
 
 def job_submit(*, user: User, request: GenerateIn, idempotency_key: str = "", origin: str = "") -> Submitted:
@@ -62,12 +65,13 @@ def _job_store(job: Job, order: Order, *, origin: str) -> Submitted:
             job.save(force_insert=True)
             job.inputs.set(inputs)
             after_commit(ring)
-            after_commit(announcements.job_changed, job.pk, origin=origin)
             after_commit(announcements.queue_changed)
     except BaseException:
         uploads_discard(order.pictures)
         raise
-    return Submitted(job=job, created=True)
+    forecast = queue_forecast()
+    after_commit(announcements.job_changed, job.pk, origin=origin, forecast=forecast)
+    return Submitted(job=job, created=True, forecast=forecast)
 
 
 def _checked_key(key: str) -> str:

@@ -5,9 +5,11 @@ import threading
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from generation import services
+from generation import actions, events, services
 from generation.models import Job, JobState
 from generation.schemas import generate_in
 from models_hub.models import ModelFile
@@ -165,3 +167,39 @@ def test_eight_threads_with_one_key_make_one_job(alice: User, submit: Submit) ->
     assert len(made) == 8
     assert len({job.pk for job in made}) == 1
     assert Job.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+class TestForecast:
+    """The queue is looked at once for a submission, for those who are told of the job and for the answer."""
+
+    @pytest.fixture
+    def told(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+        """What sockets are told of jobs."""
+        told: list[Any] = []
+        monkeypatch.setattr(events, "send_to_user", lambda _user, message, **_how: told.append(message))
+        return told
+
+    def test_over_http(self, alice_client: Client, bob: User, submit: Submit, told: list[Any]) -> None:
+        submit(bob)
+        told.clear()
+        with CaptureQueriesContext(connection) as queries:
+            answer = alice_client.post("/api/v1/jobs", {"prompt": "a"}, content_type="application/json")
+        assert (answer.status_code, answer.json()["position"]) == (202, 2)
+        (message,) = told
+        assert [message["data"][name] for name in ("id", "position")] == [answer.json()["id"], 2]
+        assert looks(queries) == 1
+
+    def test_over_the_socket(self, alice: User, bob: User, submit: Submit, told: list[Any]) -> None:
+        submit(bob)
+        told.clear()
+        asked = actions.Incoming.model_validate({"action": "generate", "params": {"prompt": "a"}})
+        with CaptureQueriesContext(connection) as queries:
+            answers = actions.perform(actions.Connection(user=alice, channel="c"), asked)
+        assert told == answers
+        assert looks(queries) == 1
+
+
+def looks(queries: CaptureQueriesContext) -> int:
+    """How often everybody's waiting jobs were ranked."""
+    return sum("ROW_NUMBER()" in query["sql"] for query in queries)
