@@ -2,22 +2,25 @@
 
 import asyncio
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from django.core.cache import cache
 from django.test import AsyncClient, Client
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from sdweb import health
+from sdweb import health, pages
 from sdweb.pagination import keyset_page
 from sdweb.static import inline_script_hashes
 from tests.factories import WorkerFactory
 
 pytestmark = pytest.mark.django_db
+
+ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 class TestHealth:
@@ -80,9 +83,75 @@ class TestHeaders:
         assert (response.status_code, response.json()["code"]) == (503, "unavailable")
 
 
-def test_unknown_addresses_are_404(anonymous_client: Client) -> None:
-    assert anonymous_client.get("/nowhere").status_code == 404
-    assert anonymous_client.get("/api/nowhere").json()["code"] == "not_found"
+class TestUnknownAddresses:
+    BROWSER: Final = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+    @pytest.mark.parametrize(
+        ("asked", "led_to"),
+        [
+            ("/status", "/#/status"),
+            ("/status/", "/#/status"),
+            ("/gallery?q=a%20cat", "/#/gallery?q=a%20cat"),
+            ("/settings/security", "/#/settings/security"),
+            ("/reset-password/3-abc", "/#/reset-password/3-abc"),
+            ("/confirm-email/MQ:1abc:x_-Y", "/#/confirm-email/MQ:1abc:x_-Y"),
+        ],
+    )
+    def test_a_page_of_the_interface_without_its_mark(
+        self, anonymous_client: Client, asked: str, led_to: str
+    ) -> None:
+        answer = anonymous_client.get(asked, headers=self.BROWSER)
+        assert (answer.status_code, answer["Location"]) == (302, led_to)
+
+    def test_every_page_of_the_interface_is_known(self) -> None:
+        router = (ROOT / "frontend/src/router.tsx").read_text(encoding="utf-8")
+        paths = [path for path in re.findall(r"path: '(.*)'", router) if path not in ("/", "$")]
+        assert len(paths) > 5
+        for path in paths:
+            assert pages.INTERFACE.fullmatch(re.sub(r"\$\w+", "x", path)), path
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            "/nowhere",
+            "/statuses",
+            "/settings/a/b",
+            "/admin-page",
+            "//evil.example",
+            "//evil.example/status",
+            "///evil.example/status",
+            "/status\r\nX: y",
+            "/\\evil.example",
+        ],
+    )
+    def test_anything_else_is_a_page_with_a_way_home(self, anonymous_client: Client, asked: str) -> None:
+        answer = anonymous_client.get("/", PATH_INFO=asked, headers=self.BROWSER)  # as it is, not taken apart
+        assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")
+        page = answer.content.decode()
+        assert '<a href="/">Go to the portal</a>' in page
+        assert "evil" not in page
+        assert not re.search(r"<script(?! src=)| on\w+=", page)  # the policy would not let them run
+        assert "Accept" in answer["Vary"]
+
+    @pytest.mark.parametrize(
+        "asked", ["/sdapi/v1/x", "/v1/models", "/ws", "/static/x.css", "/assets/x.js", "/outputs/x.png"]
+    )
+    def test_what_programs_ask_for_is_told_shortly(self, anonymous_client: Client, asked: str) -> None:
+        answer = anonymous_client.get(asked, headers=self.BROWSER)
+        assert answer.status_code == 404
+        assert b"portal" not in answer.content
+
+    def test_so_are_programs_that_ask_for_a_page(self, anonymous_client: Client) -> None:
+        for ask in (anonymous_client.get, anonymous_client.post):
+            answer = ask("/status", headers={"accept": "*/*"})
+            assert answer.status_code == 404
+            assert b"portal" not in answer.content
+        assert anonymous_client.post("/status", headers=self.BROWSER).status_code == 404
+
+    def test_the_api_speaks_its_own_language(self, anonymous_client: Client) -> None:
+        for path in ("/api/nowhere", "/api/v1/status"):
+            answer = anonymous_client.get(path, headers=self.BROWSER)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 class TestFrontEnd:
