@@ -92,12 +92,16 @@ def _queue(now: datetime) -> FleetQueueOut:
         oldest=Min("created_at", filter=Q(state=JobState.QUEUED)),
     )
     oldest = counts["oldest"]
+    pause = QueueState.objects.filter(paused=True).select_related("changed_by").first()
     return FleetQueueOut(
         waiting=counts[JobState.QUEUED],
         held=counts[JobState.HELD],
         running=counts[JobState.RUNNING],
         oldest_wait_seconds=round((now - oldest).total_seconds(), 1) if oldest else None,
-        paused=QueueState.objects.filter(paused=True).exists(),
+        paused=pause is not None,
+        reason=pause.reason if pause else "",
+        since=pause.changed_at if pause else None,
+        paused_by=pause.changed_by.username if pause and pause.changed_by else None,
     )
 
 

@@ -46,6 +46,12 @@ class FleetQueueOut(Schema):
     oldest_wait_seconds: float | None
     """Since the oldest waiting job was asked for; null while none waits."""
     paused: bool
+    reason: str
+    """Why, in the words of whoever paused it; may be empty."""
+    since: datetime | None
+    """When it was paused."""
+    paused_by: str | None
+    """Their user name; null while it is not paused, and where nobody knows any more."""
 
 
 class FleetRatesOut(Schema):

@@ -1,7 +1,7 @@
 """``/api/v1/workers``: what administrators see of the machines, and who else may."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from generation import services
 from generation.models import Job, JobState, QueueState, Worker
 from models_hub.models import ModelFile
 from sdweb.accounts.models import AuditEntry, User
@@ -51,7 +52,16 @@ def test_the_workers(admin_client: Client, model: ModelFile) -> None:
 def test_nothing_runs_and_nothing_waits(admin_client: Client) -> None:
     assert status(admin_client) == {
         "workers": [],
-        "queue": {"waiting": 0, "held": 0, "running": 0, "oldest_wait_seconds": None, "paused": False},
+        "queue": {
+            "waiting": 0,
+            "held": 0,
+            "running": 0,
+            "oldest_wait_seconds": None,
+            "paused": False,
+            "reason": "",
+            "since": None,
+            "paused_by": None,
+        },
         "rates": {"pictures_per_minute": 0.0, "jobs_per_hour": 0, "mean_batch": 0.0},
         "errors": [],
     }
@@ -63,10 +73,23 @@ def test_the_queue(admin_client: Client, alice: User, submit: Submit) -> None:
     Job.objects.filter(pk=held.pk).update(
         state=JobState.HELD, created_at=timezone.now() - timedelta(seconds=900)
     )
-    QueueState.objects.update_or_create(pk=QueueState.PK, defaults={"paused": True})
     queue = status(admin_client)["queue"]
     assert 90 <= queue.pop("oldest_wait_seconds") < 200
-    assert queue == {"waiting": 2, "held": 1, "running": 0, "paused": True}
+    assert (queue["waiting"], queue["held"], queue["running"], queue["paused"]) == (2, 1, 0, False)
+
+
+def test_a_pause_says_who_and_why_and_since_when(admin: User, admin_client: Client) -> None:
+    before = timezone.now().replace(microsecond=0)
+    services.queue_pause(user=admin, reason="New disks")
+    queue = status(admin_client)["queue"]
+    assert [queue[name] for name in ("paused", "reason", "paused_by")] == [True, "New disks", "root"]
+    assert datetime.fromisoformat(queue["since"]) >= before
+    QueueState.objects.update(changed_by=None)  # the account is gone
+    assert status(admin_client)["queue"]["paused_by"] is None
+    services.queue_resume(user=admin)
+    queue = status(admin_client)["queue"]
+    paused = [queue[name] for name in ("paused", "reason", "since", "paused_by")]
+    assert paused == [False, "", None, None]
 
 
 def test_what_gets_done(admin_client: Client, alice: User, submit: Submit) -> None:

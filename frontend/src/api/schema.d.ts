@@ -1638,8 +1638,14 @@ export interface components {
             oldest_wait_seconds: number | null;
             /** Paused */
             paused: boolean;
+            /** Paused By */
+            paused_by: string | null;
+            /** Reason */
+            reason: string;
             /** Running */
             running: number;
+            /** Since */
+            since: string | null;
             /** Waiting */
             waiting: number;
         };

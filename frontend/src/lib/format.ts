@@ -13,3 +13,8 @@ export function formatClock(seconds: number): string {
   if (whole >= 3600) parts.unshift(Math.floor(whole / 3600));
   return parts.map((part) => String(part).padStart(2, '0')).join(':');
 }
+
+/** An ISO time as «11/23/26, 6:00 AM», the way the language writes it. */
+export function formatMoment(time: string, language: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: 'short', timeStyle: 'short' }).format(new Date(time));
+}

@@ -3,10 +3,33 @@ import { IconPlayerPause } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
 
 import type { Fleet } from '../../api/types';
-import { formatDuration } from '../../lib/format';
+import { formatDuration, formatMoment } from '../../lib/format';
 import { Block } from '../settings/Block';
 import { Figure } from './Figure';
 import classes from './StatusPage.module.css';
+
+/** That nothing begins, why, by whose hand and since when, as far as it is known. */
+function Paused({ queue }: { queue: Fleet['queue'] }) {
+  const { t, i18n } = useTranslation();
+  const since = queue.since && formatMoment(queue.since, i18n.language);
+  return (
+    <Alert
+      color="yellow"
+      mb="md"
+      icon={<IconPlayerPause size={18} stroke={1.75} aria-hidden />}
+      title={t('status.paused')}
+    >
+      {queue.reason && <div>{queue.reason}</div>}
+      {since && (
+        <div>
+          {queue.paused_by
+            ? t('status.pausedBy', { name: queue.paused_by, since })
+            : t('status.pausedSince', { since })}
+        </div>
+      )}
+    </Alert>
+  );
+}
 
 /** The queue and what gets done, in numbers. */
 export function StatusNumbers({ fleet }: { fleet: Fleet }) {
@@ -16,11 +39,7 @@ export function StatusNumbers({ fleet }: { fleet: Fleet }) {
   const failed = errors.reduce((sum, { count }) => sum + count, 0);
   return (
     <Block title={t('status.queue')}>
-      {queue.paused && (
-        <Alert color="yellow" mb="md" icon={<IconPlayerPause size={18} stroke={1.75} aria-hidden />}>
-          {t('status.paused')}
-        </Alert>
-      )}
+      {queue.paused && <Paused queue={queue} />}
       <dl className={classes.numbers}>
         <Figure label={t('status.waiting')} value={number.format(queue.waiting)} />
         <Figure label={t('status.running')} value={number.format(queue.running)} />

@@ -48,7 +48,16 @@ function worker(name: string, changes: Partial<WorkerStatus> = {}): WorkerStatus
 function fleet(workers: WorkerStatus[], changes: Partial<Fleet> = {}): Fleet {
   return {
     workers,
-    queue: { waiting: 12, held: 1, running: 3, oldest_wait_seconds: 42, paused: false },
+    queue: {
+      waiting: 12,
+      held: 1,
+      running: 3,
+      oldest_wait_seconds: 42,
+      paused: false,
+      reason: '',
+      since: null,
+      paused_by: null,
+    },
     rates: { pictures_per_minute: 7.5, jobs_per_hour: 210, mean_batch: 3.5 },
     errors: [],
     ...changes,
@@ -163,10 +172,20 @@ describe('the status page', () => {
 
   it('says when the queue is paused', async () => {
     const queue = { waiting: 0, held: 0, running: 0, oldest_wait_seconds: null, paused: true };
-    asked.mockResolvedValue(fleet([], { queue }));
+    const pause = { reason: 'New disks', since: '2026-11-23T06:00:00Z', paused_by: 'ann' };
+    asked.mockResolvedValue(fleet([], { queue: { ...queue, ...pause } }));
     show();
-    await screen.findByText('The queue is paused: nothing new begins.');
+    const notice = within(await screen.findByRole('alert', { name: 'The queue is paused: nothing new begins.' }));
+    expect(notice.getByText('New disks')).toBeTruthy();
+    expect(notice.getByText(/^Paused by ann, 11\/23\/26/)).toBeTruthy();
     expect(figure('Longest wait')).toBe('nobody waits');
+  });
+
+  it('names nobody where nobody is known', async () => {
+    const pause = { paused: true, reason: '', since: '2026-11-23T06:00:00Z', paused_by: null };
+    asked.mockResolvedValue(fleet([], { queue: { ...fleet([]).queue, ...pause } }));
+    show();
+    await screen.findByText(/^Paused since 11\/23\/26/);
   });
 
   it('can be tried again after a failure', async () => {

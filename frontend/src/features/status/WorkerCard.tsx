@@ -4,7 +4,7 @@ import { useId } from 'react';
 import { useTranslation } from 'react-i18next';
 
 import type { WorkerStatus } from '../../api/types';
-import { formatDuration } from '../../lib/format';
+import { formatDuration, formatMoment } from '../../lib/format';
 import { Figure } from './Figure';
 import classes from './StatusPage.module.css';
 
@@ -120,8 +120,8 @@ function Counters({ worker }: { worker: WorkerStatus }) {
       <Figure label={t('status.batch')} value={number.format(worker.mean_batch)} />
       <Figure label={t('status.loads')} value={number.format(worker.loads)} />
       <Figure label={t('status.deviceTime')} value={deviceTime(t, worker.device_seconds)} />
-      <Figure label={t('status.since')} value={moment(worker.started_at, i18n.language)} />
-      {!worker.alive && <Figure label={t('status.seen')} value={moment(worker.seen_at, i18n.language)} isBad />}
+      <Figure label={t('status.since')} value={formatMoment(worker.started_at, i18n.language)} />
+      {!worker.alive && <Figure label={t('status.seen')} value={formatMoment(worker.seen_at, i18n.language)} isBad />}
     </dl>
   );
 }
@@ -135,8 +135,4 @@ function gigabytes(mebibytes: number, language: string): string {
 
 function deviceTime(t: TFunction, seconds: number): string {
   return seconds < 1 ? t('status.none') : formatDuration(t, seconds);
-}
-
-function moment(time: string, language: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'short', timeStyle: 'short' }).format(new Date(time));
 }
