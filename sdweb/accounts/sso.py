@@ -6,10 +6,12 @@ from typing import Any, Final
 
 from allauth.account.internal.userkit import filter_users_by_email
 from allauth.account.models import EmailAddress
+from allauth.headless.socialaccount import internal as headless
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
-from allauth.socialaccount.providers.base.constants import AuthProcess
+from allauth.socialaccount.providers.base.constants import AuthError, AuthProcess
+from allauth.socialaccount.providers.oauth2.views import OAuth2Adapter
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -69,6 +71,26 @@ class SsoAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] # allauth h
             user: User = super().save_user(request, sociallogin, form)
             groups_apply(user=user, provider=provider_of(sociallogin), claims=sociallogin.account.extra_data)
         return user
+
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        provider: Any,
+        error: str | None = None,
+        exception: Exception | None = None,
+        extra_context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Before people are sent back with an error: a change of mind is told as one, also by a provider that
+        forgets the state which the standard wants beside it.
+        """
+        if error == AuthError.UNKNOWN and request.GET.get("error") == OAuth2Adapter.login_cancelled_error:
+            headless.on_authentication_error(
+                request,
+                provider=provider,
+                error=AuthError.CANCELLED,
+                exception=exception,
+                extra_context=extra_context,
+            )
 
     def get_connect_redirect_url(self, request: HttpRequest, socialaccount: Any) -> str:
         """Where people are sent after they connected an account, if nothing else was asked for."""

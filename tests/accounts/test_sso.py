@@ -143,6 +143,15 @@ class TestTheWay:
         state = parse_qs(urlsplit(authorize).query)["state"][0]
         # The small provider forgets the state that the standard wants beside the error.
         assert come_back(client, f"{idp.denies(authorize)}&state={state}") == "cancelled"
+        assert come_back(client, idp.denies(leave(client))) == "cancelled"
+
+    def test_what_is_no_change_of_mind_is_not_told_as_one(self, idp: IdentityProvider) -> None:
+        client = Client()
+        authorize = leave(client)
+        callback = idp.denies(authorize).replace("access_denied", "server_error")
+        state = parse_qs(urlsplit(authorize).query)["state"][0]
+        assert come_back(client, callback) == "unknown"
+        assert come_back(client, f"{callback}&state={state}") == "unknown"
 
     @pytest.mark.parametrize("server", ["http://localhost:1", "/nowhere"])
     def test_a_provider_that_does_not_answer_is_told(

@@ -148,11 +148,15 @@ it('offers only single sign-on where passwords are off', async () => {
   submit.mockRestore();
 });
 
-it('says in words what went wrong on the page of a provider, once', async () => {
+it.each([
+  ['signup_closed', /registration is closed. Ask an administrator/],
+  ['cancelled', /was cancelled at the provider. To try again, choose it here/],
+  ['of a new kind', /did not work. Try again, or ask an administrator \(of a new kind\)/],
+])('says in words what went wrong on the page of a provider, once (%s)', async (code, words) => {
   fakeServer({ 'GET config': config(), 'GET auth/session': pending({ id: 'login' }) });
-  window.history.replaceState(null, '', '/?error=signup_closed&error_process=login#/sign-in');
+  window.history.replaceState(null, '', `/?error=${code}&error_process=login#/sign-in`);
   show();
-  expect(await screen.findByText(/registration is closed. Ask an administrator/)).toBeTruthy();
+  expect(await screen.findByText(words)).toBeTruthy();
   await waitFor(() => expect(window.location.search).toBe(''));
 });
 
