@@ -8,6 +8,7 @@ from typing import Final
 from django.core.files.base import ContentFile
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
+from django.utils.log import log_response
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -26,13 +27,16 @@ def healthz(_request: HttpRequest) -> JsonResponse:
 
 @require_safe
 @never_cache
-def readyz(_request: HttpRequest) -> JsonResponse:
+def readyz(request: HttpRequest) -> JsonResponse:
     """200 when database, Redis, storage and at least one GPU worker answer, else 503; each by name."""
     checks = {name: _passes(name, check) for name, check in CHECKS.items()}
-    ready = all(checks.values())
-    return JsonResponse(
-        {"status": "ok" if ready else "unavailable", "checks": checks}, status=200 if ready else 503
-    )
+    if all(checks.values()):
+        return JsonResponse({"status": "ok", "checks": checks})
+    response = JsonResponse({"status": "unavailable", "checks": checks}, status=503)
+    lacking = ", ".join(name for name, passed in checks.items() if not passed)
+    # Django would call it an error, and while things start it is what a probe has to find.
+    log_response("Not ready yet: %s", lacking, response=response, request=request, level="info")
+    return response
 
 
 def _passes(name: str, check: Callable[[], bool]) -> bool:

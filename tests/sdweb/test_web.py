@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import re
 from base64 import b64encode
 from collections.abc import Iterator
@@ -41,6 +42,15 @@ class TestHealth:
         WorkerFactory.create()
         response = anonymous_client.get("/readyz")
         assert (response.status_code, response.json()["status"]) == (200, "ok")
+
+    def test_a_probe_that_comes_too_early_is_no_error(
+        self, anonymous_client: Client, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        anonymous_client.get("/readyz")
+        assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+            ("INFO", "Not ready yet: workers")
+        ]
 
     def test_names_what_is_broken(self, anonymous_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         def gone() -> bool:
