@@ -8,6 +8,7 @@ library for what each of them does.
 
 import pickletools
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, Final
 
@@ -168,8 +169,10 @@ class _Machine:
         state = self.stack.pop()
         if isinstance(self.stack[-1], Husk):
             self.stack[-1].state = state
-        else:
-            self.top(dict)
+            return
+        self.top(OrderedDict)
+        if not isinstance(state, dict):
+            raise broken("the attributes of one of its tables make no sense")
 
     def import_from_stack(self) -> None:
         name, module = self.stack.pop(), self.stack.pop()

@@ -153,6 +153,7 @@ HOSTILE: Final = {
     "a storage called": (b"\x80\x02ctorch\nFloatStorage\n)R.", "calls torch.FloatStorage"),
     "state for a class": (b"\x80\x02ccollections\nOrderedDict\n}b.", "no table"),
     "items for a class": (b"\x80\x02ccollections\nOrderedDict\nU\x01aK\x01s.", "no table"),
+    "state for a plain table": (b"\x80\x02}}b.", "no table"),
     "state for a tensor": (TENSOR_HEAD + b"K\x00K\x04\x85K\x01\x85\x89NtR}b.", "no table"),
     "a persistent id that is a path": (b"\x80\x02X\x0b\x00\x00\x00/etc/passwdQ.", "not in the file"),
     "a persistent id as text": (b"P/etc/passwd\n.", "instruction PERSID"),
@@ -264,9 +265,48 @@ def test_a_broken_file_is_refused(tmp_path: Path, name: str) -> None:
     assert caught.value.code == "broken_file"
 
 
+def named(tensor: bytes) -> bytes:
+    """A table with the one tensor that the pickle makes."""
+    return b"\x80\x02}U\x01w" + tensor[2:-1] + b"s."
+
+
+VIEW: Final = TENSOR_HEAD + b"K\x00K\x02\x85"
+ONE_STEP: Final = TENSOR_HEAD + b"K\x00K\x04\x85K\x01\x85"
+REFUSED_BY_TORCH: Final = {
+    "a view that leaves its storage": (VIEW + b"K\x04\x85\x89NtR.", "larger than its storage"),
+    "a view of gigabytes": (VIEW + b"J\xff\xff\xff\x7f\x85\x89NtR.", "larger than its storage"),
+    "a step too many": (VIEW + b"K\x01K\x01\x86\x89NtR.", "wrong strides"),
+    "a step back": (VIEW + b"J\xff\xff\xff\xff\x85\x89NtR.", "wrong strides"),
+    "a step that is true": (VIEW + b"\x88\x85\x89NtR.", "wrong strides"),
+    "a gradient that is a number": (ONE_STEP + b"K\x01NtR.", "details"),
+    "a tensor without the rest": (ONE_STEP + b"tR.", "details"),
+    "a tensor with a mark": (ONE_STEP + b"\x89NK\x01tR.", "details"),
+    "a parameter without the rest": (
+        b"\x80\x02ctorch._utils\n_rebuild_parameter\n(" + TENSOR[2:-1] + b"tR.", "incomplete",
+    ),
+    "a device that is no name": (TENSOR.replace(b"X\x03\x00\x00\x00cpu", b"N"), "no name"),
+    "a part of a storage": (TENSOR.replace(b"K\x04t", b"K\x04(K\x00tt", 1), "a part of another"),
+    "attributes that are a number": (
+        b"\x80\x02ccollections\nOrderedDict\n)RK\x01b.", "attributes of one of its tables",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("name", REFUSED_BY_TORCH)
+def test_what_torch_would_refuse_or_make_room_for_is_broken(tmp_path: Path, name: str, old: bool) -> None:
+    payload, reason = REFUSED_BY_TORCH[name]
+    path = tmp_path / "x.pth"
+    behind = named(payload) + dumped(["0"]) + FOUR + b"\0" * 16
+    path.write_bytes(legacy(behind) if old else archived(named(payload), **{"0": b"\0" * 16}))
+    with pytest.raises(PortalError, match=reason) as caught:
+        tensors_read(path)
+    assert caught.value.code == "broken_file"
+
+
 def test_a_legacy_file_made_by_hand_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "x.pth"
-    path.write_bytes(legacy(b"\x80\x02}U\x01w" + TENSOR[2:-1] + b"s." + dumped(["0"]) + FOUR + b"\0" * 16))
+    path.write_bytes(legacy(named(TENSOR) + dumped(["0"]) + FOUR + b"\0" * 16))
     assert tensors_read(path).shape("w") == (4,)
 
 
@@ -304,26 +344,31 @@ SMALL: Final = {"params": OrderedDict({"a": torch.zeros(2, 3), "b": torch.nn.Par
 @given(data=st.data(), old=st.booleans())
 def test_what_is_taken_in_is_what_torch_loads(tmp_path: Path, data: st.DataObject, old: bool) -> None:
     """Bytes of a real file's pickle are changed at random: where we say yes, PyTorch's restricted unpickler
-    finds the same tensors.
+    takes the file as workers have it do, and finds the same tensors.
     """
     path = saved(tmp_path / "x.pth", SMALL, old=old)
-    content = bytearray(path.read_bytes())
+    parts = {} if old else parts_of(path)
+    content = bytearray(path.read_bytes() if old else parts.pop("data.pkl"))
     start = content.index(b"\x80\x02")
-    end = content.index(b"PK", start) if not old else len(content)  # the archive's own words follow
     for _ in range(data.draw(st.integers(1, 3))):
-        place = data.draw(st.integers(start, end - 1))
+        place = data.draw(st.integers(start, len(content) - 1))
         content[place] = data.draw(st.integers(0, 255))
-    path.write_bytes(content)
+    # An archive is made anew: its checksum would give every change away.
+    path.write_bytes(content if old else archived(bytes(content), **parts))
     try:
         found = tensors_read(path)
     except PortalError:
         return
-    try:
-        loaded = torch.load(path, weights_only=True)
-    except RuntimeError:
-        return  # sizes of the numbers behind the pickle, which a loader alone looks at
+    loaded = torch.load(path, map_location="cpu", weights_only=True)
     shapes = {tuple(one.shape) for one in loaded.get("params", loaded).values() if hasattr(one, "shape")}
     assert {tensor.shape for tensor in found.tensors.values()} <= shapes
+
+
+def parts_of(path: Path) -> dict[str, bytes]:
+    """The pickle and the storages of an archive, by the last part of their names."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if "/data/" in name or name.endswith("data.pkl")]
+        return {name.rpartition("/")[2]: archive.read(name) for name in names}
 
 
 # --- In the library
