@@ -12,9 +12,8 @@ from sdweb.accounts.models import User
 from sdweb.ratelimit.limiter import limiter
 from sdweb.ratelimit.rates import Rate
 from tests.factories import UserFactory
-from tests.generation.test_socket import Connect, ann, connect, hear_type
+from tests.generation.sockets.client import Connect, hear_type
 
-__all__ = ["ann", "connect"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

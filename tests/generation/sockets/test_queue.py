@@ -11,10 +11,8 @@ from generation.models import Job, JobState
 from models_hub.models import ModelFile
 from sdweb.accounts.models import User
 from tests.factories import UserFactory
+from tests.generation.sockets.client import Connect, Socket, hear_type
 from tests.generation.test_queueing import give
-from tests.generation.test_socket import Connect, Socket, ann, connect, hear_type, model
-
-__all__ = ["ann", "connect", "model"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

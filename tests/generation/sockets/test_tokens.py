@@ -17,7 +17,7 @@ from sdweb.accounts.models import ApiToken, User
 from sdweb.accounts.origin import Origin, current_origin
 from sdweb.asgi import application
 from tests.factories import ModelFileFactory, UserFactory
-from tests.generation.test_socket import Socket, session_cookie
+from tests.generation.sockets.client import Socket, session_cookie
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
