@@ -16,7 +16,6 @@ from sdweb.accounts import tokens
 from sdweb.accounts.models import ApiToken, User
 from sdweb.accounts.origin import Origin, current_origin
 from sdweb.asgi import application
-from tests.factories import ModelFileFactory, UserFactory
 from tests.generation.sockets.client import Socket, session_cookie
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,18 +45,6 @@ async def open_socket() -> AsyncIterator[Open]:
             return socket
 
         yield build
-
-
-@pytest_asyncio.fixture
-async def ann() -> User:
-    """Somebody who generates."""
-    return await sync_to_async(UserFactory.create)(username="ann")
-
-
-@pytest_asyncio.fixture
-async def model() -> ModelFile:
-    """The default checkpoint."""
-    return await sync_to_async(ModelFileFactory.create)(name="demo", is_default=True)
 
 
 async def made(user: User, *scopes: Scope) -> str:
