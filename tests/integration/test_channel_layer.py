@@ -14,7 +14,7 @@ from sdweb.launcher.machine import free_port
 from sdweb.launcher.redis_server import EmbeddedRedis, redis_answers, redis_prepare
 from tests.integration.portal import eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.sqlite]
 
 
 @contextmanager

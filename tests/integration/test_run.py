@@ -24,6 +24,7 @@ from tests.integration.portal import (
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.sqlite
 def test_the_first_administrator_is_told_once_and_can_sign_in(tmp_path: Path, models: Path) -> None:
     settings = {"SDWEB_ADMIN_PASSWORD": "", "SDWEB_REGISTRATION_OPEN": "false"}
     with portal_running(tmp_path, models=models, settings=settings) as portal:
@@ -61,6 +62,7 @@ def _run_to_its_end(port: int, data_dir: Path, models: Path) -> "subprocess.Comp
     )
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_within_ten_seconds_in_the_middle_of_a_job(
     number: signal.Signals, tmp_path: Path, models: Path
@@ -79,6 +81,7 @@ def test_it_stops_within_ten_seconds_in_the_middle_of_a_job(
     assert "Stopped in" in portal.log
 
 
+@pytest.mark.sqlite
 def test_nobody_is_left_when_the_supervisor_is_killed(tmp_path: Path, models: Path) -> None:
     with suppress(_KilledOnPurposeError), portal_running(tmp_path, models=models) as portal:
         pids = [portal.pid_of(name) for name in ("web", "gpu", "io", "beat", "redis")]
