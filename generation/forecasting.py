@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from heapq import heapify, heapreplace
 from typing import Any, Final
 
 from django.conf import settings
@@ -14,9 +13,10 @@ from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 
 from generation import fair_queue
+from generation.begin_times import Slot, begin_times
 from generation.models import Job, JobState
 from generation.pace import Kind, Paces, kind_of
-from generation.scheduling import Waiting, forecast
+from generation.scheduling import Supply, Waiting, forecast
 from sdweb.accounts.models import User
 from sdweb.ids import uuid7
 
@@ -43,16 +43,6 @@ class Forecast:
     """Of waiting jobs."""
     remaining: Mapping[uuid.UUID, float] = field(default_factory=dict)
     """Estimated seconds until a running job is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """A place where a job can run."""
-
-    free_in: float
-    """Seconds until it is free."""
-    share: int
-    """How many jobs share its GPU while the queue is not empty."""
 
 
 def measured_tflops() -> float | None:
@@ -146,9 +136,14 @@ def _look(learned: Paces, waiting: Sequence[Waiting]) -> Forecast:
     remaining = _remaining(running, learned)
     if not waiting:
         return Forecast(remaining=remaining)
-    supply = fair_queue.shares({job.user_id for job in waiting})
-    slots = _slots(running, remaining)
-    return Forecast(places=_places(forecast(waiting, supply), slots), remaining=remaining)
+    supply = fair_queue.shares({job.user_id for job in waiting}, running)
+    order = forecast(waiting, supply)
+    if fair_queue.queue_paused() or not all(job.seconds for job in order):
+        return Forecast(places=_places([job.job_id for job in order], {}), remaining=remaining)
+    slots = _slots(running, remaining, at_once=_at_once(waiting, running, supply))
+    times = begin_times(order, slots, _allowances(supply, running, remaining))
+    begin_never = [job.job_id for job in order if job.job_id not in times]
+    return Forecast(places=_places([*times, *begin_never], times), remaining=remaining)
 
 
 def _remaining(running: Sequence[Job], learned: Paces) -> dict[uuid.UUID, float]:
@@ -162,13 +157,23 @@ def _remaining(running: Sequence[Job], learned: Paces) -> dict[uuid.UUID, float]
     return remaining
 
 
-def _slots(running: Sequence[Job], remaining: Mapping[uuid.UUID, float]) -> list[_Slot]:
+def _at_once(waiting: Sequence[Waiting], running: Sequence[Job], supply: Supply) -> int:
+    """How many jobs there can be at the same time, by what people have and by what they may run."""
+    jobs = Counter([job.user_id for job in waiting]) + Counter([job.owner_id for job in running])
+    most = {user: person.most_running for user, person in supply.people.items()}
+    return sum(
+        count if (limit := most.get(user)) is None else min(count, limit) for user, count in jobs.items()
+    )
+
+
+def _slots(running: Sequence[Job], remaining: Mapping[uuid.UUID, float], *, at_once: int) -> list[Slot]:
     """Of all live workers; of one, as the settings have it, where none has written itself down."""
     slots = []
     for process, count in _live_slots():
         busy = [remaining.get(job.pk, 0.0) for job in running if job.worker == process or not process]
         idle = max(0, count - len(busy))
-        slots += [_Slot(free_in, count) for free_in in [*busy, *[0.0] * idle]]
+        share = max(1, min(count, at_once))
+        slots += [Slot(free_in, share) for free_in in [*busy, *[0.0] * idle]]
     return slots
 
 
@@ -177,15 +182,23 @@ def _live_slots() -> list[tuple[str, int]]:
     return rows or [("", settings.WORKER_SLOTS)]
 
 
-def _places(order: Sequence[Waiting], slots: Sequence[_Slot]) -> dict[uuid.UUID, Place]:
-    """Each job takes the slot that is free first; while jobs wait, those of a worker share its GPU."""
-    if fair_queue.queue_paused() or not all(job.seconds for job in order):
-        return {job.job_id: Place(position=at, eta_seconds=None) for at, job in enumerate(order, start=1)}
-    heap = [(slot.free_in, index, slot.share) for index, slot in enumerate(slots)]
-    heapify(heap)
-    places = {}
-    for position, job in enumerate(order, start=1):
-        free_in, index, share = heap[0]
-        places[job.job_id] = Place(position=position, eta_seconds=round(free_in, 1))
-        heapreplace(heap, (free_in + job.seconds * share, index, share))
-    return places
+def _allowances(
+    supply: Supply, running: Sequence[Job], remaining: Mapping[uuid.UUID, float]
+) -> dict[int, list[float]]:
+    """Of those who may run only so many jobs: when each of these places of theirs is free."""
+    allowances = {}
+    for user, person in supply.people.items():
+        if person.most_running is not None:
+            busy = sorted(remaining.get(job.pk, 0.0) for job in running if job.owner_id == user)
+            idle = [0.0] * max(0, person.most_running - len(busy))
+            # Where the limit was lowered meanwhile, the first to end make no room.
+            allowances[user] = [*idle, *busy[max(0, len(busy) - person.most_running) :]]
+    return allowances
+
+
+def _places(order: Sequence[uuid.UUID], times: Mapping[uuid.UUID, float]) -> dict[uuid.UUID, Place]:
+    """By position, with the times that are known."""
+    return {
+        job_id: Place(position=position, eta_seconds=round(times[job_id], 1) if job_id in times else None)
+        for position, job_id in enumerate(order, start=1)
+    }

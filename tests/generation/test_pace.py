@@ -14,7 +14,7 @@ from generation.pace import LARGEST_CORRECTION, LARGEST_STEP, MEMORY, Kind, Meas
 from generation.services import Claim
 from generation.services.paces import load_learn, pace_learn
 from models_hub.models import ModelFile
-from sdweb.accounts.models import User
+from sdweb.accounts.models import User, UserLimits
 from tests.generation.conftest import Submit
 from tests.generation.scheduling.queues import UNHURRIED
 from tests.generation.test_state_machine import pictures
@@ -187,6 +187,16 @@ class TestForecast:
         others = forecasting.start_estimate(user=bob, **what)
         assert others is not None
         assert (others.position, others.eta_seconds) == (2, 10)
+
+    def test_whoever_has_all_running_that_they_may_lets_others_past(
+        self, alice: User, bob: User, pace: Callable[..., Job], claim: Callable[..., Claim]
+    ) -> None:
+        UserLimits.objects.create(user=alice, jobs_running=1)
+        mine, others = [pace(alice) for _ in range(3)], pace(bob)
+        claim()
+        places = forecasting.queue_forecast().places
+        assert [places[job.pk].position for job in (others, *mine[1:])] == [1, 2, 3]
+        assert [places[job.pk].eta_seconds for job in (others, *mine[1:])] == [0, 10, 30]  # two share a GPU
 
     def test_nothing_is_known_at_first(self, alice: User, model: ModelFile) -> None:
         assert forecasting.predicted_seconds(cost_tflop=1, family="sd15", width=8, height=8) is None
