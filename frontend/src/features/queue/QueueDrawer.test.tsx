@@ -56,6 +56,24 @@ it('lists my jobs in their turns and moves one with the arrow keys', async () =>
   await waitFor(() => expect(move).toHaveBeenCalledWith('a', { to: 'up' }));
 });
 
+it('drops a job where the line was shown, though the list has moved since', async () => {
+  const move = vi.spyOn(api, 'moveJob').mockResolvedValue(job('c', 0));
+  let top = 200;
+  vi.spyOn(Element.prototype, 'getBoundingClientRect').mockImplementation(function (this: Element) {
+    const rows = [...document.querySelectorAll('[data-movable]')];
+    return { top: top + 100 * rows.indexOf(this), height: 100 } as DOMRect;
+  });
+  Element.prototype.setPointerCapture = () => undefined;
+  for (const [turn, id] of ['a', 'b', 'c'].entries()) addJob(job(id, turn));
+  show();
+  const handle = await screen.findByRole('button', { name: /drag: prompt c/ });
+  fireEvent.pointerDown(handle, { clientY: 450 });
+  fireEvent.pointerMove(handle, { clientY: 210 });
+  top = 0; // two that ran above are done
+  fireEvent.pointerUp(handle, { clientY: 210 });
+  await waitFor(() => expect(move).toHaveBeenCalledWith('c', { before: 'a' }));
+});
+
 it('asks before it cancels all of mine', async () => {
   const cancel = vi.spyOn(api, 'cancelJobs').mockResolvedValue({ count: 2 });
   addJob(job('a', 1));

@@ -15,7 +15,7 @@ interface Reorder {
   handleProps: (id: string) => {
     onPointerDown: (event: PointerEvent) => void;
     onPointerMove: (event: PointerEvent) => void;
-    onPointerUp: (event: PointerEvent) => void;
+    onPointerUp: () => void;
     onPointerCancel: () => void;
   };
 }
@@ -44,8 +44,9 @@ export function useReorder(onDrop: (id: string, gap: number) => void): Reorder {
       onPointerMove: (event) => {
         if (drag?.id === id) setDrag({ id, gap: gapUnder(event) });
       },
-      onPointerUp: (event) => {
-        if (drag?.id === id) onDrop(id, gapUnder(event));
+      onPointerUp: () => {
+        // Where the line was shown, not what has moved under the pointer since: jobs end while one is dragged.
+        if (drag?.id === id) onDrop(id, drag.gap);
         setDrag(null);
       },
       onPointerCancel: () => setDrag(null),
