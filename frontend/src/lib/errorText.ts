@@ -17,9 +17,18 @@ export function errorText(t: TFunction, error: unknown): ErrorText {
       hint: t('errors.too_many_requests.wait', { count: error.retryAfter }),
     };
   }
+  if (error.code === 'quota_exceeded') return quotaText(t, Object.keys(error.fields ?? {})[0]);
   return {
     message: t(`errors.${error.code}.message`, { defaultValue: error.message || t('errors.unknown.message') }),
     hint: t(`errors.${error.code}.hint`, { defaultValue: error.hint }),
+  };
+}
+
+/** Which limit is reached: the server names it as the field at fault. */
+function quotaText(t: TFunction, limit = ''): ErrorText {
+  return {
+    message: t([`errors.quota_exceeded.${limit}.message`, 'errors.quota_exceeded.message']),
+    hint: t([`errors.quota_exceeded.${limit}.hint`, 'errors.quota_exceeded.hint']),
   };
 }
 
