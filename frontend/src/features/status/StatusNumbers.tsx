@@ -1,33 +1,27 @@
-import { Alert } from '@mantine/core';
-import { IconPlayerPause } from '@tabler/icons-react';
+import { Box, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 
 import type { Fleet } from '../../api/types';
 import { formatDuration, formatMoment } from '../../lib/format';
+import { PausedNotice } from '../queue/PausedNotice';
 import { Block } from '../settings/Block';
 import { Figure } from './Figure';
 import classes from './StatusPage.module.css';
 
-/** That nothing begins, why, by whose hand and since when, as far as it is known. */
+/** The notice of a paused queue, with whose hand it was and since when, as far as that is known. */
 function Paused({ queue }: { queue: Fleet['queue'] }) {
   const { t, i18n } = useTranslation();
   const since = queue.since && formatMoment(queue.since, i18n.language);
   return (
-    <Alert
-      color="yellow"
-      mb="md"
-      icon={<IconPlayerPause size={18} stroke={1.75} aria-hidden />}
-      title={t('status.paused')}
-    >
-      {queue.reason && <div>{queue.reason}</div>}
+    <PausedNotice reason={queue.reason}>
       {since && (
-        <div>
+        <Text size="sm" c="dimmed">
           {queue.paused_by
             ? t('status.pausedBy', { name: queue.paused_by, since })
             : t('status.pausedSince', { since })}
-        </div>
+        </Text>
       )}
-    </Alert>
+    </PausedNotice>
   );
 }
 
@@ -39,7 +33,11 @@ export function StatusNumbers({ fleet }: { fleet: Fleet }) {
   const failed = errors.reduce((sum, { count }) => sum + count, 0);
   return (
     <Block title={t('status.queue')}>
-      {queue.paused && <Paused queue={queue} />}
+      {queue.paused && (
+        <Box mb="md">
+          <Paused queue={queue} />
+        </Box>
+      )}
       <dl className={classes.numbers}>
         <Figure label={t('status.waiting')} value={number.format(queue.waiting)} />
         <Figure label={t('status.running')} value={number.format(queue.running)} />
